@@ -1,0 +1,1 @@
+"""A workbench for learning, teaching and testing an event-driven payments service."""

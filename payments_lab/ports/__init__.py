@@ -1,0 +1,19 @@
+"""What everything else may depend on: time, identity, and the checkpoint at every await."""
+
+from payments_lab.ports.checkpoint import Operation, Resource, Scheduler, checkpoint, scheduled_by
+from payments_lab.ports.clock import Clock, LabClock, SystemClock
+from payments_lab.ports.ids import Ids, RandomIds, SequentialIds
+
+__all__ = [
+    "Clock",
+    "Ids",
+    "LabClock",
+    "Operation",
+    "RandomIds",
+    "Resource",
+    "Scheduler",
+    "SequentialIds",
+    "SystemClock",
+    "checkpoint",
+    "scheduled_by",
+]
