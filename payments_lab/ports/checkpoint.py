@@ -8,7 +8,7 @@ deed is done at once. A scheduler in charge (the explorer) decides when, and whe
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -62,7 +62,7 @@ async def checkpoint(operation: Operation, perform: Callable[[], T]) -> T:
 
 
 @contextmanager
-def scheduled_by(scheduler: Scheduler) -> Iterator[None]:
+def scheduled_by(scheduler: Scheduler) -> Generator[None]:
     """Put ``scheduler`` in charge of every checkpoint that is reached inside the ``with`` block."""
     token = _in_charge.set(scheduler)
     try:

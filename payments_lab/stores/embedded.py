@@ -121,7 +121,8 @@ class EmbeddedCollection:
         from bson.codec_options import CodecOptions
 
         self._collection.delete_many({})
-        documents = bson.decode(snapshot, CodecOptions(tz_aware=True))["documents"]
+        codec: CodecOptions[Document] = CodecOptions(tz_aware=True)
+        documents: list[Document] = bson.decode(snapshot, codec)["documents"]
         if documents:
             self._collection.insert_many(documents)
 
