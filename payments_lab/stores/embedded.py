@@ -122,7 +122,9 @@ class EmbeddedCollection:
 
         self._collection.delete_many({})
         codec: CodecOptions[Document] = CodecOptions(tz_aware=True)
-        documents: list[Document] = bson.decode(snapshot, codec)["documents"]
+        # bson's own annotations leave the array's type open
+        decoded = bson.decode(snapshot, codec)  # pyright: ignore[reportUnknownMemberType]
+        documents: list[Document] = decoded["documents"]
         if documents:
             self._collection.insert_many(documents)
 

@@ -1,0 +1,64 @@
+"""Binding a service to the bus: one durable consumer for each subject that it hears, in its own queue group."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol, TypeVar
+
+from pydantic import ValidationError
+
+from payments_lab.bus.protocol import Bus, Delivery, Handler, Subscription
+from payments_lab.shop.errors import NotYet
+from payments_lab.shop.events import Event
+
+E = TypeVar("E", bound=Event)
+
+RETRY_DELAY = 1.0
+
+
+class Listens(Protocol):
+    """A service that hears events: the name of its queue group, and a method for each kind of event."""
+
+    @property
+    def queue_group(self) -> str: ...
+    @property
+    def hears(self) -> dict[type[Event], str]: ...
+
+
+def listener(event_type: type[E], handle: Callable[[E], Awaitable[None]]) -> Handler:
+    """A handler of deliveries: parse, handle, acknowledge.
+
+    A message that does not parse becomes a dead letter with its reason. NotYet asks for it again after RETRY_DELAY
+    seconds. Any other exception leaves it unacknowledged, so that it comes again after the ack wait.
+    """
+
+    async def on_delivery(delivery: Delivery) -> None:
+        try:
+            event = event_type.model_validate_json(delivery.data)
+        except ValidationError as error:
+            await delivery.term(_malformed(event_type, error))
+            return
+        try:
+            await handle(event)
+        except NotYet:
+            await delivery.nak(RETRY_DELAY)
+            return
+        await delivery.ack()
+
+    return on_delivery
+
+
+async def start_listeners(service: Listens, bus: Bus) -> list[Subscription]:
+    """Subscribe every handler of ``service``; deliveries start at once."""
+    handlers: dict[type[Any], str] = dict(service.hears)
+    return [
+        await bus.subscribe(
+            event_type.subject, listener(event_type, getattr(service, method)), queue=service.queue_group
+        )
+        for event_type, method in handlers.items()
+    ]
+
+
+def _malformed(event_type: type[Event], error: ValidationError) -> str:
+    problems = (f"{'.'.join(map(str, problem['loc'])) or 'message'}: {problem['msg']}" for problem in error.errors())
+    return f"malformed {event_type.subject}: {'; '.join(problems)}"
