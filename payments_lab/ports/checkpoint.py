@@ -53,6 +53,11 @@ class Scheduler(Protocol):
 _in_charge: ContextVar[Scheduler | None] = ContextVar("payments_lab_scheduler", default=None)
 
 
+def in_charge() -> Scheduler | None:
+    """The scheduler in charge of the code that runs now, or None."""
+    return _in_charge.get()
+
+
 async def checkpoint(operation: Operation, perform: Callable[[], T]) -> T:
     """Do ``perform()`` now, or when the scheduler in charge says so; return or raise what it does."""
     scheduler = _in_charge.get()
