@@ -1,0 +1,108 @@
+"""The in-process door: the real ``stripe`` library, without a network."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping
+from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import urlsplit
+
+import stripe
+
+from payments_lab.local_stripe.parameters import parse_form
+from payments_lab.local_stripe.requests import Request
+from payments_lab.ports import Ids, Operation, RandomIds, checkpoint
+
+if TYPE_CHECKING:
+    from payments_lab.local_stripe.service import LocalStripe
+
+Answer = tuple[str, int, Mapping[str, str]]
+
+
+class InProcessTransport(stripe.HTTPClient):
+    """Hands the library's requests to a :class:`LocalStripe`; its retries do not wait."""
+
+    name = "in-process"
+
+    def __init__(self, service: LocalStripe) -> None:
+        super().__init__()  # pyright: ignore[reportUnknownMemberType]
+        self._service = service
+
+    def request(self, method: str, url: str, headers: Any, post_data: Any = None, **_: Any) -> Answer:
+        return self._exchange(_parse(method, url, headers or {}, post_data))
+
+    async def request_async(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, method: str, url: str, headers: Any, post_data: Any = None, **_: Any
+    ) -> Answer:
+        """One checkpoint on the resource ``stripe``."""
+        request = _parse(method, url, headers, post_data)
+        arguments = {
+            "params": request.params,
+            "idempotency_key": request.idempotency_key,
+            "api_key": request.api_key,
+            "version": request.version,
+        }
+        operation = Operation("stripe", f"{request.method} {request.path}", arguments, request.writes)
+        return await checkpoint(operation, lambda: self._exchange(request))
+
+    def sleep_async(self, secs: float) -> Awaitable[None]:
+        return _at_once()
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    async def close_async(self) -> None:
+        """Nothing is open."""
+
+    def _sleep_time_seconds(self, num_retries: int) -> float:
+        return 0.0
+
+    def _exchange(self, request: Request) -> Answer:
+        response = self._service.exchange(request)
+        if response is None:
+            _lose(request)
+        return response.body, response.status, response.headers
+
+
+def in_process_client(
+    service: LocalStripe, api_key: str, ids: Ids | None, options: dict[str, Any]
+) -> stripe.StripeClient:
+    """A client of ``service``. Keys that the library makes up come from ``ids``, so that a run repeats."""
+    client = stripe.StripeClient(api_key, http_client=InProcessTransport(service), **options)
+    _name_requests(client, ids or RandomIds())
+    return client
+
+
+def _name_requests(client: stripe.StripeClient, ids: Ids) -> None:
+    requestor: Any = client._requestor  # pyright: ignore[reportPrivateUsage]
+    original = requestor.request_headers
+
+    def request_headers(method: str, api_mode: Any, options: Any) -> dict[str, str]:
+        if method == "post" and not options.get("idempotency_key"):
+            options = {**options, "idempotency_key": ids.new("key")}
+        return original(method, api_mode, options)
+
+    requestor.request_headers = request_headers
+
+
+def _parse(method: str, url: str, headers: Mapping[str, str], body: Any) -> Request:
+    parts = urlsplit(url)
+    form = body if isinstance(body, str) and body else parts.query
+    return Request(
+        method=method.upper(),
+        path=parts.path,
+        params=parse_form(form),
+        api_key=headers.get("Authorization", "").removeprefix("Bearer ") or None,
+        idempotency_key=headers.get("Idempotency-Key"),
+        version=headers.get("Stripe-Version"),
+    )
+
+
+def _lose(request: Request) -> NoReturn:
+    raise stripe.APIConnectionError(
+        f"The connection was lost during {request.method} {request.path}; nobody knows whether it was carried out.",
+        should_retry=True,
+    )
+
+
+async def _at_once() -> None:
+    return None
