@@ -17,7 +17,7 @@ from payments_lab.bus.faults import NO_FAULTS, BusFaults
 from payments_lab.bus.protocol import BusError, ConsumerConfig, DeadLetter, Handler, PubAck, Subscription
 from payments_lab.bus.records import Happening, Record
 from payments_lab.bus.subjects import check_pattern, check_publishable, durable_name, matches
-from payments_lab.ports import LabClock, Operation, checkpoint
+from payments_lab.ports import Ids, LabClock, Operation, checkpoint
 from payments_lab.ports.checkpoint import in_charge
 
 MAX_PAYLOAD = 1024 * 1024
@@ -212,13 +212,15 @@ class SimulatedBus:
     def __init__(
         self,
         clock: LabClock,
-        *,
+        ids: Ids,
         seed: int = 0,
+        *,
         subjects: tuple[str, ...] = (">",),
         max_payload: int = MAX_PAYLOAD,
         faults: BusFaults = NO_FAULTS,
     ) -> None:
         self.clock = clock
+        self.ids = ids
         self.faults = faults
         self.log: list[Record] = []
         self.dead: list[DeadLetter] = []
@@ -302,7 +304,7 @@ class SimulatedBus:
     async def settle(self, max_deliveries: int = 10_000) -> int:
         """Deliver until nothing is pending, moving the clock to each redelivery that is due; the number of deliveries.
 
-        Messages that are held, or that nobody listens for, stay. BusError after ``max_deliveries`` names what kept coming.
+        Messages that are held, or that nobody listens for, stay. BusError after ``max_deliveries`` names what came.
         """
         delivered = 0
         while True:
@@ -336,7 +338,7 @@ class SimulatedBus:
                 self.log.append(Record(Happening.DUPLICATE, now, subject, sequence, sender))
                 return PubAck(sequence, duplicate=True)
         sequence = len(self.messages) + 1
-        message = Message(subject, data, message_id or f"#{sequence}", headers or {}, sequence, sender)
+        message = Message(subject, data, message_id or self.ids.new("msg"), headers or {}, sequence, sender)
         self.messages.append(message)
         if message_id is not None:
             self._seen[message_id] = (sequence, now)
