@@ -1,0 +1,53 @@
+# `make lab` opens the course; `make test` proves it. Each sets up what it needs, in .venv.
+# Python 3.11 or newer and pip are enough; where uv is on the PATH it is used, else pip brings it.
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+UV := $(or $(shell command -v uv 2>/dev/null),$(BIN)/uv)
+PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3.14 python; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+
+PYTEST_ARGS ?= --cov tests $(wildcard notebooks)
+NOTEBOOKS ?= $(sort $(wildcard notebooks/*.ipynb))
+
+.PHONY: help setup lab test lint bench notebooks lock
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
+
+setup: $(READY) ## the environment in .venv, from the lock
+
+lab: $(READY) ## open JupyterLab at the course; LAB_ARGS="--no-browser --port 8900"
+	@$(BIN)/payments-lab lab $(LAB_ARGS)
+
+test: lint ## every check, every test and every notebook; PYTEST_ARGS="tests/shop" for some
+	$(BIN)/python -m pytest --nbval --nbval-current-env $(PYTEST_ARGS)
+
+lint: $(READY) ## style, types, and the arrows between the rooms
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports --no-logo
+
+bench: $(READY) ## each figure beside its peer, into benchmarks/results.json; BENCH_ARGS="--only import" for one
+	@$(BIN)/python -m benchmarks.run $(BENCH_ARGS)
+
+notebooks: $(READY) ## run the notebooks again and save their outputs; NOTEBOOKS=notebooks/00-welcome.ipynb for one
+	$(BIN)/python -m nbconvert --config notebooks/nbconvert.json $(NOTEBOOKS)
+
+lock: $(READY) ## write requirements.lock anew from pyproject.toml; LOCK_ARGS=--upgrade for newer versions
+	$(UV) pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes --no-header \
+		--no-emit-index-url --no-emit-find-links $(LOCK_ARGS) pyproject.toml --output-file requirements.lock
+
+$(READY): pyproject.toml requirements.lock
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and none was found: install it, or name it, PYTHON=..."; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { \
+		echo "trying without ensurepip"; $(PYTHON) -m venv --clear --without-pip $(VENV) \
+		&& $(PYTHON) -m pip --python $(BIN)/python install --quiet pip; }
+	@test -x "$(UV)" || { awk '/^uv==/ {on = 1} on {print} on && !/\\$$/ {exit}' requirements.lock > $(VENV)/uv.txt \
+		&& $(BIN)/python -m pip install --quiet --require-hashes --no-deps -r $(VENV)/uv.txt; }
+	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock \
+		|| $(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $(READY)

@@ -1,0 +1,56 @@
+"""What all tests share: one async backend, and a policy on skipping."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from typing import TypeVar
+
+import pytest
+
+# With PAYMENTS_LAB_NO_SKIPS=1, as in CI, a test that skips fails, unless its reason begins with one of these: they
+# need something that no machine can be given, an account or a server of someone else's.
+MAY_SKIP = ("needs STRIPE_KEY", "needs MONGO_URL", "needs the shared Stripe fixtures")
+
+
+Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Coverage is of what tests assert; without this, nbval would also measure inside the kernel of every notebook.
+    config.option.cov_source = None
+    if os.environ.get("PAYMENTS_LAB_NO_SKIPS") == "1":
+        config.pluginmanager.register(NothingSkips())
+
+
+class NothingSkips:
+    """A skip is a failure: what the tests need was to be installed before they ran."""
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        return _refuse(report)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_make_collect_report(self) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+        report = yield
+        return _refuse(report)
+
+
+def _refuse(report: Report) -> Report:
+    if not report.skipped or hasattr(report, "wasxfail"):
+        return report
+    reason = _reason(report.longrepr)
+    if not reason.startswith(MAY_SKIP):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, where nothing may skip: {reason}"
+    return report
+
+
+def _reason(longrepr: object) -> str:
+    return str(longrepr[2] if isinstance(longrepr, tuple) else longrepr).removeprefix("Skipped: ")
