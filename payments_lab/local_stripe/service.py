@@ -163,7 +163,7 @@ def _check_key(api_key: str | None) -> None:
 
 
 def _response(status: int, body: Any) -> Response:
-    return Response(status, json.dumps(body, indent=2))
+    return Response(status, json.dumps(body))
 
 
 def _with_headers(response: Response, request: Request) -> Response:

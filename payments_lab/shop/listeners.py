@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from pydantic import ValidationError
 
@@ -19,10 +19,8 @@ RETRY_DELAY = 1.0
 class Listens(Protocol):
     """A service that hears events: the name of its queue group, and a method for each kind of event."""
 
-    @property
-    def queue_group(self) -> str: ...
-    @property
-    def hears(self) -> dict[type[Event], str]: ...
+    queue_group: ClassVar[str]
+    hears: ClassVar[dict[type[Event], str]]
 
 
 def listener(event_type: type[E], handle: Callable[[E], Awaitable[None]]) -> Handler:
