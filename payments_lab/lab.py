@@ -76,11 +76,10 @@ class Lab:
 
     def documents(self, name: str) -> Table:
         """The documents of a collection, ``"payments.orders"`` for the orders that payments keeps."""
-        database, _, collection = name.partition(".")
-        if database not in self._databases or not collection:
-            known = sorted(each.resource for db in self._databases.values() for each in db.collections)
-            raise KeyError(f"there is no collection {name!r}; known are {', '.join(known)}")
-        return Table.of_documents(self._databases[database][collection].documents(), title=name)
+        known = {each.resource: each for database in self._databases.values() for each in database.collections}
+        if name not in known:
+            raise KeyError(f"there is no collection {name!r}; known are {', '.join(sorted(known))}")
+        return Table.of_documents(known[name].documents(), title=name)
 
     def published(self) -> list[str]:
         """The subject of every event that the bus keeps, in the order of publication."""

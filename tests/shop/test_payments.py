@@ -27,9 +27,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def pay(lab: Lab, order: Order, token: str = "tok_visa", key: str | None = None) -> Payment:
-    return await lab.payments.create_charge(
-        order_id=order.id, token=token, user_id=order.user_id, idempotency_key=key
-    )
+    return await lab.payments.create_charge(order_id=order.id, token=token, user_id=order.user_id, idempotency_key=key)
 
 
 def paid_charges(lab: Lab) -> list[Any]:

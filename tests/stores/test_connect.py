@@ -24,14 +24,14 @@ async def test_a_missing_mongodb_is_named_with_its_cure_and_without_the_password
 ) -> None:
     monkeypatch.setattr("payments_lab.stores.connect.PATIENCE", 0.1)
 
-    with pytest.raises(EngineUnavailable, match="MongoDB does not answer.*mongod.*unset MONGO_URL") as missing:
+    with pytest.raises(EngineUnavailable, match=r"MongoDB does not answer.*mongod.*unset MONGO_URL") as missing:
         await connect_mongo(f"mongodb://{nobody}", "payments")
 
     assert "secret" not in str(missing.value)
 
 
 async def test_a_missing_redis_is_named_with_its_cure_and_without_the_password(nobody: str) -> None:
-    with pytest.raises(EngineUnavailable, match="Redis does not answer.*redis-server.*unset REDIS_URL") as missing:
+    with pytest.raises(EngineUnavailable, match=r"Redis does not answer.*redis-server.*unset REDIS_URL") as missing:
         await connect_redis(f"redis://{nobody}")
 
     assert "secret" not in str(missing.value)
