@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
 
 import stripe
+from stripe._api_requestor import _APIRequestor  # pyright: ignore[reportPrivateUsage]
+from stripe._v1_services import V1Services
+from stripe._v2_services import V2Services
 
 from payments_lab.local_stripe.parameters import parse_form
 from payments_lab.local_stripe.requests import Request
@@ -63,25 +66,33 @@ class InProcessTransport(stripe.HTTPClient):
         return response.body, response.status, response.headers
 
 
+class KeyedRequestor(_APIRequestor):
+    """The library's requestor, whose own idempotency keys come from an id port: one for every call that names none."""
+
+    def __init__(self, options: Any, client: Any, ids: Ids) -> None:
+        super().__init__(options=options, client=client)
+        self._ids = ids
+
+    def _new_requestor_with_options(self, options: Any) -> KeyedRequestor:
+        fresh: Any = super()._new_requestor_with_options(options)
+        return KeyedRequestor(fresh._options, fresh._client, self._ids)
+
+    def request_headers(self, method: Any, api_mode: Any, options: Any) -> dict[str, str]:
+        if method == "post" and not options.get("idempotency_key"):
+            options = {**options, "idempotency_key": self._ids.new("key")}
+        return super().request_headers(method, api_mode, options)
+
+
 def in_process_client(
     service: LocalStripe, api_key: str, ids: Ids | None, options: dict[str, Any]
 ) -> stripe.StripeClient:
     """A client of ``service``. Keys that the library makes up come from ``ids``, so that a run repeats."""
-    client = stripe.StripeClient(api_key, http_client=InProcessTransport(service), **options)
-    _name_requests(client, ids or RandomIds())
+    client: Any = stripe.StripeClient(api_key, http_client=InProcessTransport(service), **options)
+    requestor = KeyedRequestor(client._requestor._options, client._requestor._client, ids or RandomIds())
+    client._requestor = requestor
+    client.v1 = V1Services(requestor)
+    client.v2 = V2Services(requestor)
     return client
-
-
-def _name_requests(client: stripe.StripeClient, ids: Ids) -> None:
-    requestor: Any = client._requestor  # pyright: ignore[reportPrivateUsage]
-    original = requestor.request_headers
-
-    def request_headers(method: str, api_mode: Any, options: Any) -> dict[str, str]:
-        if method == "post" and not options.get("idempotency_key"):
-            options = {**options, "idempotency_key": ids.new("key")}
-        return original(method, api_mode, options)
-
-    requestor.request_headers = request_headers
 
 
 def _parse(method: str, url: str, headers: Mapping[str, str], body: Any) -> Request:
