@@ -23,7 +23,7 @@ WELCOME = "00-welcome.ipynb"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-browser", action="store_true", help="serve only; the address is printed")
-    parser.add_argument("--port", type=int, help=f"default: the first free one from {PORTS.start}")
+    parser.add_argument("--port", type=int, help=f"default: the first free one from {PORTS[0]}")
     parser.add_argument("--course", type=Path, metavar="DIR", help="the folder of the notebooks, default: this course")
 
 
@@ -32,6 +32,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise WrongUse("JupyterLab is not installed; try: pip install 'payments-lab[lab]'")
     notebook = first_notebook(arguments.course or _course())
     port = arguments.port if arguments.port is not None else _first_free_port()
+    if port not in range(1, 65536):
+        raise WrongUse(f"{port} is no port; ports go from 1 to 65535")
     if not _is_free(port):
         raise WrongUse(f"port {port} is in use; choose another with --port, or leave --port out to have one chosen")
     if arguments.json:
@@ -88,7 +90,7 @@ def _path(notebook: Path) -> str:
 def _first_free_port() -> int:
     free = next((port for port in PORTS if _is_free(port)), None)
     if free is None:
-        raise WrongUse(f"ports {PORTS.start} to {PORTS[-1]} are all in use; choose another with --port")
+        raise WrongUse(f"ports {PORTS[0]} to {PORTS[-1]} are all in use; choose another with --port")
     return free
 
 
@@ -97,8 +99,6 @@ def _is_free(port: int) -> bool:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
-        except OverflowError as error:
-            raise WrongUse(f"{port} is no port; ports go from 1 to 65535") from error
         except OSError:
             return False
     return True
