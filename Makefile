@@ -17,6 +17,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
 
 setup: $(READY) ## the environment in .venv, from the lock
+	@echo "Ready in $(VENV). Next: make lab, or make test."
 
 lab: $(READY) ## open JupyterLab at the course; LAB_ARGS="--no-browser --port 8900"
 	@$(BIN)/payments-lab lab $(LAB_ARGS)
@@ -34,7 +35,7 @@ bench: $(READY) ## each figure beside its peer, into benchmarks/results.json; BE
 	@$(BIN)/python -m benchmarks.run $(BENCH_ARGS)
 
 notebooks: $(READY) ## run the notebooks again and save their outputs; NOTEBOOKS=notebooks/00-welcome.ipynb for one
-	$(BIN)/python -m nbconvert --config notebooks/nbconvert.json $(NOTEBOOKS)
+	$(BIN)/python -m nbconvert --config .ci/notebooks.py $(NOTEBOOKS)
 
 lock: $(READY) ## write requirements.lock anew from pyproject.toml; LOCK_ARGS=--upgrade for newer versions
 	$(UV) pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes --no-header \

@@ -1,0 +1,12 @@
+# How `make notebooks` runs them: outputs are saved in place, and nothing that differs from run to run.
+c = get_config()  # noqa: F821
+c.NbConvertApp.export_format = "notebook"
+c.NbConvertApp.use_output_suffix = False
+c.FilesWriter.build_directory = ""
+c.ExecutePreprocessor.enabled = True
+c.ExecutePreprocessor.kernel_name = "python3"
+c.ExecutePreprocessor.record_timing = False
+c.ExecutePreprocessor.store_widget_state = False
+c.ClearMetadataPreprocessor.enabled = True
+c.ClearMetadataPreprocessor.preserve_nb_metadata_mask = {"kernelspec", ("language_info", "name")}
+c.ClearMetadataPreprocessor.preserve_cell_metadata_mask = {"tags"}
