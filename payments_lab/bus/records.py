@@ -1,10 +1,14 @@
-"""What the simulator remembers: one record for everything that happened, in order."""
+"""What the simulator remembers: the messages that its stream keeps, and a record of everything that happened."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import NamedTuple
+
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 class Happening(StrEnum):
@@ -15,17 +19,23 @@ class Happening(StrEnum):
     DELIVERED = "delivered"
     ACKED = "acked"
     ACK_LOST = "ack lost"
-    NAKED = "naked"
+    NAKED = "naked"  # the handler asked for it again
+    IN_PROGRESS = "in progress"
     FAILED = "failed"  # the handler raised
-    UNACKED = "unacked"  # the handler returned without an answer
+    TIMED_OUT = "timed out"  # the ack wait went by without an answer
     CRASHED = "crashed"
+    DELAYED = "delayed"
     HELD = "held"
     RELEASED = "released"
     DEAD = "dead"
 
 
 class Record(NamedTuple):
-    """One thing that happened to one message. ``party`` is the publisher's name or the queue group's."""
+    """One thing that happened to one message.
+
+    ``party`` is who did it: the publisher, or the queue group of the durable consumer ``durable``. ``detail`` is a
+    handler's exception, the reason of a dead letter, the moment of a crash, the delay of a nak.
+    """
 
     happening: Happening
     at: datetime
@@ -34,3 +44,20 @@ class Record(NamedTuple):
     party: str
     attempt: int = 0
     detail: str = ""
+    sender: str = ""
+    message_id: str = ""
+    durable: str = ""
+    data: bytes = b""
+
+
+class Message(NamedTuple):
+    """One message as the stream keeps it. ``position``: how many things had happened to deliveries before it came."""
+
+    sequence: int
+    subject: str
+    data: bytes
+    message_id: str
+    headers: Mapping[str, str]
+    sender: str
+    at: datetime
+    position: int = 0

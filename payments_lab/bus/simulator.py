@@ -1,155 +1,50 @@
 """A bus in this process that does only what it is told: deterministic, on the lab's clock, steerable.
 
-Nothing runs in the background. :meth:`SimulatedBus.settle` delivers until nothing is pending; the other verbs deliver
-one message, deliver it again, hold it back, lose its acknowledgement or crash its consumer.
+Nothing runs in the background and no event loop is touched. :meth:`SimulatedBus.settle` delivers until nothing is
+pending; the other verbs deliver one message, deliver it again, hold it back, lose its acknowledgement or crash its
+consumer.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections import deque
-from collections.abc import Mapping
+import re
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from random import Random
-from typing import Literal
+from typing import Any
 
+from payments_lab.bus.checks import DUPLICATE_WINDOW, MAX_PAYLOAD, check_headers, check_message_id, check_payload
+from payments_lab.bus.consumers import Consumer, Trouble
+from payments_lab.bus.deliveries import (
+    ACK_LOST,
+    DELAYED,
+    DONE,
+    HELD,
+    IN_FLIGHT,
+    OWED,
+    PUT_BACK,
+    READY,
+    SUPERSEDED,
+    UNANSWERED,
+    ConsumerDied,
+    Crash,
+    DoomedDelivery,
+    Redelivery,
+    SimulatedDelivery,
+)
 from payments_lab.bus.faults import NO_FAULTS, BusFaults
+from payments_lab.bus.journal import Journal
 from payments_lab.bus.protocol import BusError, ConsumerConfig, DeadLetter, Handler, PubAck, Subscription
-from payments_lab.bus.records import Happening, Record
-from payments_lab.bus.subjects import check_pattern, check_publishable, durable_name, matches
+from payments_lab.bus.records import NO_HEADERS, Happening, Message, Record
+from payments_lab.bus.subjects import check_listenable, check_publishable, durable_name
 from payments_lab.ports import Ids, LabClock, Operation, checkpoint
 from payments_lab.ports.checkpoint import in_charge
 
-MAX_PAYLOAD = 1024 * 1024
-DUPLICATE_WINDOW = timedelta(seconds=120)
-
-Crash = Literal["before", "after"]
-
-
-class Message:
-    """One message as the stream keeps it."""
-
-    __slots__ = ("data", "headers", "message_id", "sender", "sequence", "subject")
-
-    def __init__(
-        self, subject: str, data: bytes, message_id: str, headers: Mapping[str, str], sequence: int, sender: str
-    ) -> None:
-        self.subject = subject
-        self.data = data
-        self.message_id = message_id
-        self.headers = headers
-        self.sequence = sequence
-        self.sender = sender
-
-
-class Consumer:
-    """A durable consumer: what it listens on, who its members are, and how much of it is in flight."""
-
-    __slots__ = ("config", "durable", "matches", "members", "queue", "subject", "turn", "unacked")
-
-    def __init__(self, subject: str, queue: str, config: ConsumerConfig) -> None:
-        self.subject = subject
-        self.queue = queue
-        self.durable = durable_name(queue, subject)
-        self.config = config
-        self.matches = matches(subject)
-        self.members: list[Handler] = []
-        self.turn = 0
-        self.unacked = 0
-
-    def next_member(self) -> Handler:
-        self.turn = (self.turn + 1) % len(self.members)
-        return self.members[self.turn]
-
-
-class Pending:
-    """One message on its way to one durable consumer; the handle that the steering verbs take."""
-
-    __slots__ = ("attempt", "consumer", "due", "held", "message", "reason", "state")
-
-    def __init__(self, message: Message, consumer: Consumer) -> None:
-        self.message = message
-        self.consumer = consumer
-        self.attempt = 0
-        self.held = False
-        self.due: datetime | None = None
-        self.reason = ""
-        self.state: Literal["ready", "in flight", "waiting", "done"] = "ready"
-
-    @property
-    def subject(self) -> str:
-        return self.message.subject
-
-    @property
-    def queue(self) -> str:
-        return self.consumer.queue
-
-    def __repr__(self) -> str:
-        return f"<{self.subject} #{self.message.sequence} → {self.queue}, attempt {self.attempt + 1}>"
-
-
-class SimulatedDelivery:
-    """What a handler gets; satisfies :class:`payments_lab.bus.protocol.Delivery`."""
-
-    __slots__ = ("_bus", "_item", "_lose_ack", "answered", "attempt", "data", "headers", "message_id", "subject")
-
-    def __init__(self, bus: SimulatedBus, item: Pending, lose_ack: bool) -> None:
-        message = item.message
-        self._bus = bus
-        self._item = item
-        self._lose_ack = lose_ack
-        self.answered = False
-        self.attempt = item.attempt
-        self.subject = message.subject
-        self.data = message.data
-        self.headers = message.headers
-        self.message_id = message.message_id
-
-    @property
-    def sequence(self) -> int:
-        return self._item.message.sequence
-
-    async def ack(self) -> None:
-        if in_charge() is None:
-            self._ack()
-        else:
-            await checkpoint(self._operation("ack"), self._ack)
-
-    async def nak(self, delay: float | None = None) -> None:
-        await checkpoint(self._operation("nak", delay), lambda: self._nak(delay))
-
-    async def in_progress(self) -> None:
-        await checkpoint(self._operation("in_progress"), self._in_progress)
-
-    async def term(self, reason: str) -> None:
-        await checkpoint(self._operation("term", reason), lambda: self._term(reason))
-
-    def _operation(self, verb: str, argument: object = None) -> Operation:
-        return Operation("bus", verb, (self._item.consumer.durable, self.sequence, argument), writes=True)
-
-    def _ack(self) -> None:
-        if self.answered:
-            return
-        self.answered = True
-        if self._lose_ack:
-            self._bus.wait_for_ack(self._item, Happening.ACK_LOST)
-        else:
-            self._bus.finish(self._item, Happening.ACKED)
-
-    def _nak(self, delay: float | None) -> None:
-        if self.answered:
-            return
-        self.answered = True
-        self._bus.put_back(self._item, delay or 0.0)
-
-    def _in_progress(self) -> None:
-        self._item.due = self._bus.clock.now() + timedelta(seconds=self._item.consumer.config.ack_wait)
-
-    def _term(self, reason: str) -> None:
-        if self.answered:
-            return
-        self.answered = True
-        self._bus.bury(self._item, reason)
+_DELIVERED = Happening.DELIVERED
+_WINDOW = timedelta(seconds=DUPLICATE_WINDOW)
+_HANDLE = re.compile(r"#(\d+) (.+?)(?: ×(\d+))?")
 
 
 class SimulatedSubscription:
@@ -164,6 +59,7 @@ class SimulatedSubscription:
     async def unsubscribe(self) -> None:
         if self._handler in self._consumer.members:
             self._consumer.members.remove(self._handler)
+            self._consumer.update()
 
 
 class BusClient:
@@ -177,13 +73,19 @@ class BusClient:
     async def publish(
         self, subject: str, data: bytes, *, message_id: str | None = None, headers: Mapping[str, str] | None = None
     ) -> PubAck:
-        def perform() -> PubAck:
-            return self._bus.keep(subject, data, message_id, headers, self.name)
-
         if in_charge() is None:
-            return perform()
-        arguments = {"subject": subject, "data": data, "message_id": message_id, "headers": headers}
-        return await checkpoint(Operation("bus", "publish", arguments, writes=True), perform)
+            return self._bus.keep(subject, data, message_id, headers, self.name)
+        arguments = {
+            "subject": subject,
+            "data": data,
+            "message_id": message_id,
+            "headers": headers,
+            "sender": self.name,
+        }
+        return await checkpoint(
+            Operation("bus", "publish", arguments, writes=True),
+            lambda: self._bus.keep(subject, data, message_id, headers, self.name),
+        )
 
     async def subscribe(
         self, subject: str, handler: Handler, *, queue: str, config: ConsumerConfig | None = None
@@ -193,20 +95,34 @@ class BusClient:
         return subscription
 
     async def dead_letters(self) -> list[DeadLetter]:
-        return list(self._bus.dead)
+        return await checkpoint(Operation("bus", "dead_letters", {}, writes=False), lambda: list(self._bus.dead))
 
     async def drain(self) -> None:
-        """Deliveries are whole in the simulator, so leaving every queue group is all that there is to do."""
+        """Leave every queue group; a delivery that is in hand goes on for whoever drives it."""
         for subscription in self._subscriptions:
             await subscription.unsubscribe()
         self._subscriptions.clear()
+
+
+class _Hand:
+    """The delivery that one running :meth:`SimulatedBus.settle` or ``deliver`` holds, and since when."""
+
+    __slots__ = ("item", "since")
+
+    item: SimulatedDelivery | None
+    since: datetime
+
+    def __init__(self, now: datetime) -> None:
+        self.item = None
+        self.since = now
 
 
 class SimulatedBus:
     """The stream, its durable consumers, and the verbs that steer them.
 
     ``subjects`` are the patterns that the stream keeps; ``faults`` are what the network does by itself, drawn from
-    ``seed``. ``log`` holds a record of everything that happened; ``dead`` the dead letters.
+    ``seed``. ``dead`` holds the dead letters. ``on_crash`` is called with the delivery whenever the simulator crashes
+    a consumer, so that its service can lose its memory. Steering verbs take a delivery or its handle.
     """
 
     def __init__(
@@ -222,281 +138,550 @@ class SimulatedBus:
         self.clock = clock
         self.ids = ids
         self.faults = faults
-        self.log: list[Record] = []
+        self.subjects = subjects
         self.dead: list[DeadLetter] = []
-        self.messages: list[Message] = []
-        self._subjects = subjects
+        self.on_crash: Callable[[SimulatedDelivery], None] | None = None
         self._max_payload = max_payload
         self._random = Random(seed)
-        self._checked: set[str] = set()
+        self._journal = Journal()
+        self._kept = self._journal.kept
+        self.rows = self._journal.rows
         self._consumers: dict[str, Consumer] = {}
-        self._ready: deque[Pending] = deque()
-        self._waiting: list[tuple[datetime, int, Pending]] = []
-        self._timers = 0
-        self._seen: dict[str, tuple[int, datetime]] = {}
-        self._expiring: deque[tuple[datetime, str]] = deque()
+        self._routes: dict[str, tuple[Consumer, ...]] = {}
+        self._ready: deque[SimulatedDelivery] = deque()
+        self._held: list[SimulatedDelivery] = []
+        self._timers: list[tuple[datetime, int, SimulatedDelivery]] = []
+        self._timers_set = 0
+        self._hands: list[_Hand] = []
+        self._seen: dict[str, int] = {}
 
     def client(self, name: str) -> BusClient:
         """The bus as the service ``name`` sees it."""
         return BusClient(self, name)
 
-    # what is there to steer
+    # what there is to see
 
-    def pending(self) -> list[Pending]:
-        """What could be delivered now, in the order in which :meth:`deliver_next` would; held messages are left out."""
-        return [item for item in self._ready if not item.held and item.consumer.members]
+    @property
+    def log(self) -> list[Record]:
+        """A record of everything that happened, in order."""
+        return self._journal.records()
 
-    def held(self) -> list[Pending]:
-        return [item for item in self._ready if item.held]
+    @property
+    def messages(self) -> list[Message]:
+        """Everything that the stream keeps, in order."""
+        return self._journal.messages()
 
-    def waiting(self) -> list[Pending]:
-        """What was delivered without an acknowledgement and comes again when its time is due."""
-        return [item for _, _, item in sorted(self._waiting, key=lambda timer: timer[:2]) if item.state == "waiting"]
+    def pending(self) -> list[SimulatedDelivery]:
+        """What could be delivered now, in the order in which :meth:`deliver_next` would."""
+        self._wake()
+        return [item for item in self._ready if item.state is READY and self._taker(item) is not None]
+
+    def held(self) -> list[SimulatedDelivery]:
+        """What is kept back until it is released."""
+        return list(self._held)
+
+    def in_flight(self) -> list[SimulatedDelivery]:
+        """What a handler is working on now."""
+        return [hand.item for hand in self._hands if hand.item is not None and hand.item.state is IN_FLIGHT]
+
+    def waiting(self) -> list[SimulatedDelivery]:
+        """What comes again, or is given up, when its time is due; the next one first."""
+        timers = sorted(self._timers, key=lambda timer: timer[:2])
+        return [item for due, _, item in timers if item.state in OWED and item.due is due]
+
+    def blocked(self) -> list[SimulatedDelivery]:
+        """What nobody may take now: its queue group has no members, or max ack pending is reached."""
+        ready = [item for item in self._ready if item.state is READY and self._taker(item) is None]
+        return [item for consumer in self._consumers.values() for item in consumer.backlog] + ready
+
+    def overview(self) -> dict[str, list[dict[str, Any]]]:
+        """Everything that is not done, as plain data: pending, in flight, waiting, held, blocked, dead."""
+        return {
+            "pending": [item.facts() for item in self.pending()],
+            "in flight": [item.facts() for item in self.in_flight()],
+            "waiting": [item.facts() for item in self.waiting()],
+            "held": [item.facts() for item in self.held()],
+            "blocked": [item.facts() for item in self.blocked()],
+            "dead": [{name: getattr(letter, name) for name in letter.__slots__} for letter in self.dead],
+        }
 
     def next_due(self) -> datetime | None:
-        """When the next message comes again, or None."""
-        waiting = self.waiting()
-        return waiting[0].due if waiting else None
+        """When the next message that was not acknowledged comes again, or None."""
+        timers = self._timers
+        while timers:
+            due, _, item = timers[0]
+            if item.state in OWED and item.due is due:
+                return due
+            heapq.heappop(timers)
+        return None
 
     # steering
 
     async def deliver_next(self) -> bool:
         """Deliver the first message that can be delivered; False when there is none."""
-        self._wake()
-        if self.faults is not NO_FAULTS:
-            return await self._deliver_by_chance()
-        ready = self._ready
-        for _ in range(len(ready)):
-            item = ready.popleft()
-            if self._deliverable(item):
-                await self._hand_over(item, None, lose_ack=False)
-                return True
-            ready.append(item)
-        return False
+        if self.faults is NO_FAULTS:
+            return await self._deliver(1) == 1
+        return await self._deliver_by_chance()
 
-    async def deliver(self, item: Pending, *, crash: Crash | None = None, lose_ack: bool = False) -> None:
-        """Deliver this one now; its consumer may crash before or after its effect, or its ack may be lost."""
-        if item not in self._ready:
-            raise BusError(f"{item!r} is not waiting to be delivered; bus.pending() lists what is")
-        if not item.consumer.members:
-            raise BusError(f"nobody listens in {item.queue}; subscribe first")
-        self._ready.remove(item)
-        await self._hand_over(item, crash, lose_ack)
+    async def deliver(
+        self, item: SimulatedDelivery | str, *, crash: Crash | None = None, lose_ack: bool = False
+    ) -> None:
+        """Deliver this one now, held or not; its consumer may crash, or its ack be lost, on the way.
 
-    def duplicate(self, item: Pending) -> Pending:
-        """Put a second copy of a delivery on its way, whatever becomes of the first; it comes next."""
-        copy = Pending(item.message, item.consumer)
-        copy.attempt = item.attempt
-        if copy.attempt:
-            item.consumer.unacked += 1
-        self._ready.appendleft(copy)
-        return copy
+        A crash comes ``"before"`` the handler starts, ``"after"`` its effect but before its acknowledgement, or
+        ``"after ack"``. BusError for what is not pending or that nobody may take.
+        """
+        item = self.find(item)
+        if item.state not in (READY, HELD):
+            raise BusError(f"{item!r} is not pending; bus.pending() lists what is, bus.duplicate() delivers it again")
+        if self._taker(item) is None:
+            raise BusError(f"nobody in {item.queue} may take {item!r}: subscribe, or acknowledge what is unanswered")
+        self._take_out(item)
+        if crash == "before":
+            item.state = IN_FLIGHT
+            self._note(_DELIVERED, item)
+            self._crashed(item, "before its effect", self.clock.instant)
+            return
+        if crash is not None or lose_ack:
+            item = DoomedDelivery(item, crash or "lose ack")
+        self._ready.appendleft(item)
+        await self._deliver(1)
 
-    def hold(self, item: Pending) -> None:
-        """Keep a message back until it is released."""
-        item.held = True
+    def duplicate(self, item: SimulatedDelivery | str) -> SimulatedDelivery:
+        """Put the same message on its way once more, as the next one, whatever became or becomes of the first."""
+        if isinstance(item, str):
+            item = self._find_live(item) or self._find_done(item)
+        again = self._again(item, origin=item.origin or item)
+        self._ready.appendleft(again)
+        return again
+
+    def redeliver(self, item: SimulatedDelivery | str) -> None:
+        """Let the ack wait, or the delay, of what is waiting be over now. BusError for what is not waiting."""
+        item = self.find(item)
+        if item.state not in OWED:
+            raise BusError(f"{item!r} waits for nothing; bus.waiting() lists what does")
+        self._due(item)
+
+    def hold(self, item: SimulatedDelivery | str) -> None:
+        """Keep a pending message back until it is released."""
+        item = self.find(item)
+        if item.state is not READY:
+            raise BusError(f"{item!r} is not pending, so it cannot be held back; bus.pending() lists what is")
+        self._take_out(item)
+        item.state = HELD
+        self._held.append(item)
         self._note(Happening.HELD, item)
 
-    def release(self, item: Pending) -> None:
-        item.held = False
+    def release(self, item: SimulatedDelivery | str) -> None:
+        """Give a message that was held its place back."""
+        item = self.find(item)
+        if item.state is not HELD:
+            raise BusError(f"{item!r} is not held; bus.held() lists what is")
+        self._take_out(item)
+        later = (place for place, other in enumerate(self._ready) if other.sequence > item.sequence)
+        self._ready.insert(next(later, len(self._ready)), item)
         self._note(Happening.RELEASED, item)
+
+    def put_first(self, item: SimulatedDelivery | str) -> None:
+        """Let a pending message overtake all others."""
+        item = self.find(item)
+        if item.state is not READY:
+            raise BusError(f"{item!r} is not pending; bus.pending() lists what is")
+        self._take_out(item)
+        self._ready.appendleft(item)
 
     async def settle(self, max_deliveries: int = 10_000) -> int:
         """Deliver until nothing is pending, moving the clock to each redelivery that is due; the number of deliveries.
 
-        Messages that are held, or that nobody listens for, stay. BusError after ``max_deliveries`` names what came.
+        What is held, or that nobody listens for, stays. BusError after ``max_deliveries`` names what keeps coming.
         """
         delivered = 0
         while True:
-            while await self.deliver_next():
-                delivered += 1
-                if delivered >= max_deliveries:
-                    raise BusError(self._what_keeps_coming(delivered))
+            delivered += await self._deliver_all(max_deliveries - delivered)
             due = self.next_due()
+            if delivered >= max_deliveries and (due is not None or self.pending()):
+                raise BusError(self._what_keeps_coming(delivered))
             if due is None:
                 return delivered
-            self.clock.advance(max(due - self.clock.now(), timedelta(0)))
+            self.clock.advance(max(due - self.clock.instant, timedelta(0)))
 
-    # what clients and deliveries do
+    def find(self, item: SimulatedDelivery | str) -> SimulatedDelivery:
+        """The delivery that a handle names, which must not be done; BusError if there is none."""
+        if isinstance(item, SimulatedDelivery):
+            return _newest(item)
+        found = self._find_live(item)
+        if found is None:
+            known = ", ".join(each.handle for each in self._live()) or "nothing"
+            raise BusError(f"{item!r} names nothing that is still to be delivered; there is {known}")
+        return found
+
+    # what clients do
 
     def keep(
         self, subject: str, data: bytes, message_id: str | None, headers: Mapping[str, str] | None, sender: str
     ) -> PubAck:
-        if subject not in self._checked:
-            check_publishable(subject, self._subjects)
-            self._checked.add(subject)
-        if len(data) > self._max_payload:
-            raise BusError(
-                f"{len(data)} bytes on {subject} are more than the {self._max_payload} that a message may have; "
-                "store the data elsewhere and publish a reference"
-            )
-        now = self.clock.now()
-        if message_id is not None:
-            self._forget_old_ids(now)
-            if message_id in self._seen:
-                sequence = self._seen[message_id][0]
-                self.log.append(Record(Happening.DUPLICATE, now, subject, sequence, sender))
-                return PubAck(sequence, duplicate=True)
-        sequence = len(self.messages) + 1
-        message = Message(subject, data, message_id or self.ids.new("msg"), headers or {}, sequence, sender)
-        self.messages.append(message)
-        if message_id is not None:
-            self._seen[message_id] = (sequence, now)
-            self._expiring.append((now, message_id))
-        self.log.append(Record(Happening.PUBLISHED, now, subject, sequence, sender))
-        for consumer in self._consumers.values():
-            if consumer.matches(subject):
-                self._ready.append(Pending(message, consumer))
+        route = self._routes.get(subject)
+        if route is None:
+            route = self._find_route(subject)
+        if type(data) is not bytes or len(data) > self._max_payload:
+            check_payload(subject, data, self._max_payload)
+        if headers is not None:
+            check_headers(headers)
+            headers = dict(headers)
+        now = self.clock.instant
+        kept = self._kept
+        if message_id is None:
+            message_id = self.ids.new("msg")
+        else:
+            first = self._seen.get(message_id)
+            if first is None:
+                check_message_id(message_id)
+            elif now - kept[first - 1][6] <= _WINDOW:
+                self._journal.note(Happening.DUPLICATE, now, sender, first)
+                return PubAck(first, duplicate=True)
+            self._seen[message_id] = len(kept) + 1
+        sequence = len(kept) + 1
+        message = (sequence, subject, data, message_id, headers, sender, now, len(self.rows))
+        kept.append(message)
+        ready = self._ready
+        for consumer in route:
+            ready.append(SimulatedDelivery(message, consumer))
         return PubAck(sequence)
 
     def join(self, subject: str, handler: Handler, queue: str, config: ConsumerConfig | None) -> SimulatedSubscription:
-        check_pattern(subject)
+        check_listenable(subject, self.subjects)
         durable = durable_name(queue, subject)
         consumer = self._consumers.get(durable)
         if consumer is None:
-            consumer = self._consumers[durable] = Consumer(subject, queue, config or ConsumerConfig())
-            if consumer.config.deliver == "all":
-                self._ready.extend(
-                    Pending(message, consumer) for message in self.messages if consumer.matches(message.subject)
-                )
-        elif config is not None and config != consumer.config:
+            consumer = self._create(durable, Consumer(self, subject, queue, config or ConsumerConfig()))
+        elif consumer.subject != subject or (config is not None and config != consumer.config):
             raise BusError(
-                f"the durable consumer {durable} exists with {consumer.config}, which differs from {config}; "
-                "use the same, or another queue group"
+                f"the durable consumer {durable} exists on {consumer.subject} with {consumer.config}; "
+                "use the same subject and configuration, or another queue group"
             )
         consumer.members.append(handler)
+        self.reopen(consumer)
         return SimulatedSubscription(consumer, handler)
 
-    def finish(self, item: Pending, happening: Happening) -> None:
-        item.state = "done"
-        item.consumer.unacked -= 1
-        self._note(happening, item)
+    # what deliveries do
 
-    def wait_for_ack(self, item: Pending, happening: Happening, detail: str = "") -> None:
-        """The message comes again when its ack wait is over."""
+    def finish(self, item: SimulatedDelivery, happening: Happening, detail: str = "") -> None:
+        """The message of ``item`` needs no more deliveries; a duplicate that is on its way still arrives."""
         self._note(happening, item, detail)
-        item.reason = detail
-        self._arm(item, item.due or self.clock.now() + timedelta(seconds=item.consumer.config.ack_wait))
+        self._leave(item)
+        consumer = item.consumer
+        trouble = consumer.trouble.get(item.sequence)
+        if trouble is not None:
+            trouble.settled = True
+        if item.origin is not None and (origin := _newest(item.origin)).state in OWED:
+            self._leave(origin)
+        if consumer.backlog:
+            self.reopen(consumer)
 
-    def put_back(self, item: Pending, delay: float) -> None:
-        self._note(Happening.NAKED, item, f"again in {delay:g} s" if delay else "")
-        item.reason = "refused by its handler"
-        self._arm(item, self.clock.now() + timedelta(seconds=delay))
+    def late_ack(self, item: SimulatedDelivery) -> None:
+        """An ack that comes when its handler has long returned still counts; a second answer does not."""
+        item = _newest(item) if item.state is SUPERSEDED else item
+        if item.state not in (DONE, PUT_BACK, ACK_LOST):
+            self.finish(item, Happening.ACKED)
 
-    def bury(self, item: Pending, reason: str) -> None:
-        item.state = "done"
-        item.consumer.unacked -= 1
-        message = item.message
-        self._note(Happening.DEAD, item, reason)
-        self.dead.append(
-            DeadLetter(
-                subject=message.subject,
-                data=message.data,
-                reason=reason,
-                message_id=message.message_id,
-                sequence=message.sequence,
-                durable=item.consumer.durable,
-                attempts=item.attempt,
-                headers=dict(message.headers),
-            )
-        )
+    def lose_ack(self, item: SimulatedDelivery) -> None:
+        """The consumer has acknowledged, and the bus will never know."""
+        self._owe(item, ACK_LOST, self._ack_due(item))
+        self._note(Happening.ACK_LOST, item)
 
-    # inside
-
-    async def _hand_over(self, item: Pending, crash: Crash | None, lose_ack: bool) -> None:
-        if not item.attempt:
-            item.consumer.unacked += 1
-        item.attempt += 1
-        item.state = "in flight"
-        item.due = None
-        self._note(Happening.DELIVERED, item)
-        if crash == "before":
-            self.wait_for_ack(item, Happening.CRASHED, "before its effect")
+    def put_back(self, item: SimulatedDelivery, delay: float) -> None:
+        """A nak: the message comes again, at once or later."""
+        if item.state is not IN_FLIGHT and item.state is not UNANSWERED:
             return
-        delivery = SimulatedDelivery(self, item, lose_ack)
-        delivery.answered = crash == "after"
+        self._note(Happening.NAKED, item, f"again in {delay:g} s" if delay else "")
+        self._remember(item, "its handler asked for it again")
+        if item.attempt >= item.consumer.config.max_deliver:
+            self._give_up(item)
+            return
+        self._owe(item, PUT_BACK, self.clock.instant + timedelta(seconds=delay))
+        self._wake()
+
+    def extend(self, item: SimulatedDelivery) -> None:
+        """The ack wait starts anew."""
+        now = self.clock.instant
+        for hand in self._hands:
+            if hand.item is item and item.state is IN_FLIGHT:
+                hand.since = now
+                self._note(Happening.IN_PROGRESS, item)
+        if item.state is UNANSWERED:
+            self._arm(item, now + timedelta(seconds=item.consumer.config.ack_wait))
+            self._note(Happening.IN_PROGRESS, item)
+
+    def terminate(self, item: SimulatedDelivery, reason: str) -> None:
+        """The message becomes a dead letter at once, unless it was settled before."""
+        item = _newest(item)
+        trouble = item.consumer.trouble.get(item.sequence)
+        if trouble is not None and trouble.settled:
+            self._leave(item)
+        elif item.state not in (DONE, PUT_BACK, ACK_LOST):
+            self._bury(item, reason)
+
+    def reopen(self, consumer: Consumer) -> None:
+        """Bring back what nobody could take, if somebody can now."""
+        consumer.update()
+        if consumer.handler is not None and consumer.backlog:
+            self._ready.extendleft(reversed(consumer.backlog))
+            consumer.backlog.clear()
+
+    # delivering
+
+    async def _deliver(self, limit: int) -> int:
+        """Deliver at most ``limit`` messages that are pending, without moving the clock; how many it were."""
+        ready, timers, hands, rows, clock = self._ready, self._timers, self._hands, self.rows, self.clock
+        hand = _Hand(clock.instant)
+        hands.append(hand)
+        delivered = 0
         try:
-            await item.consumer.next_member()(delivery)
-        except Exception as error:
-            if item.state == "in flight":
-                self.wait_for_ack(item, Happening.FAILED, f"{type(error).__name__}: {error}")
-        if item.state == "in flight":
-            crashed = crash == "after"
-            self.wait_for_ack(
-                item, Happening.CRASHED if crashed else Happening.UNACKED, "after its effect" if crashed else ""
-            )
+            while delivered < limit:
+                if (timers and timers[0][0] <= clock.instant) or len(hands) > 1:
+                    self._wake()
+                if not ready:
+                    break
+                item = ready.popleft()
+                if item.state is not READY:
+                    continue
+                consumer = item.consumer
+                handler = consumer.handler
+                if handler is None or len(hands) > 1:
+                    handler = self._taker(item)
+                    if handler is None:
+                        consumer.backlog.append(item)
+                        continue
+                delivered += 1
+                item.state = IN_FLIGHT
+                hand.item = item
+                hand.since = now = clock.instant
+                rows += (_DELIVERED, now, consumer, item.message[0], item.attempt)
+                try:
+                    await handler(item)
+                except Exception as error:
+                    self._failed(item, error, hand.since)
+                except ConsumerDied as death:
+                    self._crashed(item, str(death), hand.since)
+                except BaseException:
+                    self._crashed(item, "while its handler ran", hand.since)
+                    raise
+                else:
+                    if item.state is IN_FLIGHT:
+                        self._unanswered(item, hand.since)
+        finally:
+            hands.remove(hand)
+        return delivered
+
+    async def _deliver_all(self, limit: int) -> int:
+        if self.faults is NO_FAULTS:
+            return await self._deliver(limit)
+        delivered = 0
+        while delivered < limit and await self._deliver_by_chance():
+            delivered += 1
+        return delivered
 
     async def _deliver_by_chance(self) -> bool:
-        candidates = [item for item in self._ready if self._deliverable(item)]
+        candidates = self.pending()
         if not candidates:
             return False
         chance, random = self.faults, self._random
         item = random.choice(candidates) if random.random() < chance.reorder else candidates[0]
         if random.random() < chance.delay:
-            self._ready.remove(item)
-            self._arm(item, self.clock.now() + timedelta(seconds=chance.longest_delay * random.random()))
+            self._delay(item, chance.longest_delay * random.random())
             return True
         if random.random() < chance.duplicate:
             self.duplicate(item)
         crash: Crash | None = None
         if random.random() < chance.crash:
-            crash = "before" if random.random() < 0.5 else "after"
+            crash = random.choice(("before", "after", "after ack"))
         await self.deliver(item, crash=crash, lose_ack=random.random() < chance.lose_ack)
         return True
 
-    def _deliverable(self, item: Pending) -> bool:
+    def _taker(self, item: SimulatedDelivery) -> Handler | None:
+        """Who may take the item now. What was delivered before is not stopped by max ack pending."""
         consumer = item.consumer
-        if item.held or not consumer.members:
-            return False
-        return item.attempt > 0 or consumer.unacked < consumer.config.max_ack_pending
+        if consumer.members and item.attempt > 1:
+            return consumer.take_turns
+        if consumer.handler is None:
+            return None
+        at_work = sum(each.consumer is consumer and not each.counted for each in self.in_flight())
+        return consumer.handler if consumer.unanswered + at_work < consumer.config.max_ack_pending else None
 
-    def _arm(self, item: Pending, due: datetime) -> None:
-        if item.attempt >= item.consumer.config.max_deliver:
-            self.bury(
-                item, f"delivered {item.attempt} times without an ack; the last time: {item.reason or 'no answer'}"
-            )
+    # what becomes of a delivery
+
+    def _failed(self, item: SimulatedDelivery, error: Exception, since: datetime) -> None:
+        detail = f"{type(error).__name__}: {error}"
+        self._note(Happening.FAILED, item, detail)
+        if item.state is IN_FLIGHT:
+            self._remember(item, f"its handler raised {detail}")
+            self._unanswered(item, since)
+
+    def _crashed(self, item: SimulatedDelivery, when: str, since: datetime) -> None:
+        self._note(Happening.CRASHED, item, when)
+        if item.state is IN_FLIGHT:
+            self._remember(item, f"its consumer crashed {when}")
+            self._unanswered(item, since)
+        if self.on_crash is not None:
+            self.on_crash(item)
+
+    def _unanswered(self, item: SimulatedDelivery, since: datetime) -> None:
+        self._owe(item, UNANSWERED, since + timedelta(seconds=item.consumer.config.ack_wait))
+
+    def _owe(self, item: SimulatedDelivery, state: str, due: datetime) -> None:
+        """The message has no good answer yet: set its state and its timer."""
+        trouble = item.consumer.trouble.get(item.sequence)
+        if item.origin is not None or (trouble is not None and trouble.settled):
+            self._leave(item)
             return
-        item.state = "waiting"
+        if not item.counted and item.state is IN_FLIGHT:
+            item.consumer.unanswered += 1
+            item.consumer.update()
+        item.state = state
+        self._arm(item, due)
+
+    def _leave(self, item: SimulatedDelivery) -> None:
+        """This delivery is over, for good or ill."""
+        if item.counted or item.state in (UNANSWERED, ACK_LOST, PUT_BACK):
+            item.consumer.unanswered -= 1
+            item.consumer.update()
+        item.state = DONE
+
+    def _delay(self, item: SimulatedDelivery, seconds: float) -> None:
+        self._take_out(item)
+        self._note(Happening.DELAYED, item, f"by {seconds:.1f} s")
+        item.state = DELAYED
+        self._arm(item, self.clock.instant + timedelta(seconds=seconds))
+
+    def _arm(self, item: SimulatedDelivery, due: datetime) -> None:
         item.due = due
-        self._timers += 1
-        heapq.heappush(self._waiting, (due, self._timers, item))
+        self._timers_set += 1
+        heapq.heappush(self._timers, (due, self._timers_set, item))
+
+    def _ack_due(self, item: SimulatedDelivery) -> datetime:
+        since = next((hand.since for hand in self._hands if hand.item is item), self.clock.instant)
+        return since + timedelta(seconds=item.consumer.config.ack_wait)
 
     def _wake(self) -> None:
-        waiting = self._waiting
-        if not waiting:
+        """Let everything that is due come again."""
+        now = self.clock.instant
+        timers = self._timers
+        while timers and timers[0][0] <= now:
+            due, _, item = heapq.heappop(timers)
+            if item.state in OWED and item.due is due:
+                self._due(item)
+        for hand in self._hands:
+            item = hand.item
+            if item is not None and item.state is IN_FLIGHT and self._ack_due(item) <= now:
+                self._unanswered(item, hand.since)
+                self._due(item)
+
+    def _due(self, item: SimulatedDelivery) -> None:
+        """The time of an item that is owed has come."""
+        if item.state is DELAYED:
+            item.state = READY
+            self._ready.append(item)
             return
-        now = self.clock.now()
-        while waiting and waiting[0][0] <= now:
-            _, _, item = heapq.heappop(waiting)
-            if item.state == "waiting":
-                item.state = "ready"
-                self._ready.append(item)
+        if item.state is not PUT_BACK:
+            self._note(Happening.TIMED_OUT, item)
+        if item.attempt >= item.consumer.config.max_deliver:
+            self._give_up(item)
+            return
+        item.state = SUPERSEDED
+        item.successor = self._again(item, origin=None)
+        self._ready.append(item.successor)
 
-    def _forget_old_ids(self, now: datetime) -> None:
-        expiring = self._expiring
-        while expiring and now - expiring[0][0] > DUPLICATE_WINDOW:
-            _, message_id = expiring.popleft()
-            self._seen.pop(message_id, None)
+    def _again(self, item: SimulatedDelivery, *, origin: SimulatedDelivery | None) -> SimulatedDelivery:
+        trouble = item.consumer.trouble.setdefault(item.sequence, Trouble())
+        trouble.attempts += 1
+        return Redelivery(item.message, item.consumer, trouble.attempts, counted=origin is None, origin=origin)
 
-    def _note(self, happening: Happening, item: Pending, detail: str = "") -> None:
-        message = item.message
-        self.log.append(
-            Record(
-                happening,
-                self.clock.now(),
-                message.subject,
-                message.sequence,
-                item.consumer.queue,
-                item.attempt,
-                detail,
+    def _remember(self, item: SimulatedDelivery, reason: str) -> None:
+        item.consumer.trouble.setdefault(item.sequence, Trouble()).reason = reason
+
+    def _give_up(self, item: SimulatedDelivery) -> None:
+        reason = item.consumer.trouble.get(item.sequence, Trouble()).reason
+        times = "once" if item.attempt == 1 else f"{item.attempt} times"
+        self._bury(item, f"delivered {times} without an acknowledgement; the last time {reason}")
+
+    def _bury(self, item: SimulatedDelivery, reason: str) -> None:
+        self.finish(item, Happening.DEAD, reason)
+        sequence, subject, data, message_id, headers, _, _, _ = item.message
+        self.dead.append(
+            DeadLetter(
+                subject=subject,
+                data=data,
+                reason=reason,
+                message_id=message_id,
+                sequence=sequence,
+                durable=item.durable,
+                attempts=item.attempt,
+                headers=headers or NO_HEADERS,
             )
         )
 
+    def _note(self, happening: Happening, item: SimulatedDelivery, detail: str = "") -> None:
+        self._journal.note(happening, self.clock.instant, item.consumer, item.sequence, item.attempt, detail)
+
+    # finding
+
+    def _find_route(self, subject: str) -> tuple[Consumer, ...]:
+        check_publishable(subject, self.subjects)
+        route = tuple(consumer for consumer in self._consumers.values() if consumer.matches(subject))
+        self._routes[subject] = route
+        return route
+
+    def _create(self, durable: str, consumer: Consumer) -> Consumer:
+        self._consumers[durable] = consumer
+        self._routes.clear()
+        if consumer.config.deliver == "all":
+            kept = (message for message in self._kept if consumer.matches(message[1]))
+            self._ready.extend(SimulatedDelivery(message, consumer) for message in kept)
+        return consumer
+
+    def _take_out(self, item: SimulatedDelivery) -> None:
+        """Remove a pending or held item from where it stands."""
+        if item.state is HELD:
+            self._held.remove(item)
+        elif item in item.consumer.backlog:
+            item.consumer.backlog.remove(item)
+        else:
+            self._ready.remove(item)
+        item.state = READY
+
+    def _live(self) -> list[SimulatedDelivery]:
+        self._wake()
+        ready = [item for item in self._ready if item.state is READY]
+        backlog = [item for consumer in self._consumers.values() for item in consumer.backlog]
+        return ready + backlog + self._held + self.in_flight() + self.waiting()
+
+    def _find_live(self, handle: str) -> SimulatedDelivery | None:
+        live = self._live()
+        exact = [item for item in live if item.handle == handle]
+        return next(iter(exact or [item for item in live if item.handle.partition(" ×")[0] == handle]), None)
+
+    def _find_done(self, handle: str) -> SimulatedDelivery:
+        parts = _HANDLE.fullmatch(handle)
+        sequence = int(parts[1]) if parts else 0
+        if parts and 0 < sequence <= len(self._kept):
+            message = self._kept[sequence - 1]
+            for consumer in self._consumers.values():
+                if consumer.queue == parts[2] and consumer.matches(message[1]):
+                    return SimulatedDelivery(message, consumer)
+        raise BusError(f"{handle!r} names no delivery; a handle is like '#3 payments-service', as bus.pending() shows")
+
     def _what_keeps_coming(self, delivered: int) -> str:
-        busiest: dict[str, int] = {}
-        for record in self.log[-1000:]:
-            if record.happening is Happening.DELIVERED:
-                name = f"{record.subject} #{record.sequence} to {record.party}"
-                busiest[name] = busiest.get(name, 0) + 1
-        worst = max(busiest, key=lambda name: busiest[name])
-        return f"not settled after {delivered} deliveries; {worst} kept coming back (is it ever acknowledged?)"
+        recent = [record for record in self.log[-1000:] if record.happening is _DELIVERED]
+        counts = Counter(f"{record.subject} #{record.sequence} to {record.party}" for record in recent)
+        worst, times = counts.most_common(1)[0]
+        return (
+            f"not settled after {delivered} deliveries; {worst} came {times} times of late: is it ever acknowledged, "
+            "or does its handler publish it anew?"
+        )
+
+
+def _newest(item: SimulatedDelivery) -> SimulatedDelivery:
+    """The delivery that took the place of one whose time was over."""
+    while item.state is SUPERSEDED:
+        item = item.successor
+    return item
