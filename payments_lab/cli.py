@@ -22,6 +22,7 @@ COMMANDS = {
     "demo": "the whole flow, end to end, on embedded engines: order created, replicated, charged, completed",
     "lab": "open JupyterLab at the course",
     "doctor": "what is installed, which engines answer, what to do about what is missing",
+    "swarm": "thousands of short lives of the shop under chaos; after each the books must agree",
     "serve": "the shop over HTTP",
     "stripe": "the local Stripe over HTTP",
     "explore": "run a named exploration, or list them",

@@ -12,7 +12,8 @@ from payments_lab.local_stripe import LocalStripe
 from payments_lab.local_stripe.requests import Request, Response
 from payments_lab.ports import LabClock, SequentialIds
 from payments_lab.ports.immediate import immediately
-from payments_lab.shop.events import SUBJECTS
+from payments_lab.shop.audit import Books
+from payments_lab.shop.events import SUBJECTS, PaymentCreated
 from payments_lab.shop.expiration import ExpirationPorts, ExpirationService
 from payments_lab.shop.listeners import start_listeners
 from payments_lab.shop.orders import OrdersPorts, OrdersService
@@ -80,6 +81,22 @@ class Lab:
         if name not in known:
             raise KeyError(f"there is no collection {name!r}; known are {', '.join(sorted(known))}")
         return Table.of_documents(known[name].documents(), title=name)
+
+    def books(self) -> Books:
+        """Orders, replicas, payments and charges side by side, for :func:`payments_lab.shop.audit.audit`."""
+        payments = self._databases["payments"]
+        announced = (
+            PaymentCreated.model_validate_json(message.data)
+            for message in self.bus.messages
+            if message.subject == PaymentCreated.subject
+        )
+        return Books(
+            orders=self._databases["orders"]["orders"].documents(),
+            replicas=payments["orders"].documents(),
+            payments=payments["payments"].documents(),
+            charges=self.stripe.charges(),
+            announced=frozenset((event.order_id, event.stripe_id) for event in announced),
+        )
 
     def published(self) -> list[str]:
         """The subject of every event that the bus keeps, in the order of publication."""

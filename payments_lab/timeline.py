@@ -73,6 +73,8 @@ class _Teller:
                 self.steps.append(Crash(party, f"crashes {record.detail}".strip()))
             case Happening.DEAD:
                 self.steps.append(Note(party, f"dead letter: {record.detail}", tone="bad"))
+            case Happening.NAKED:
+                self.steps.append(Note(party, f"not yet {record.detail}".strip(), tone="warn"))
             case _:
                 detail = f": {record.detail}" if record.detail else ""
                 self.steps.append(Note(party, f"{record.happening} {record.subject}{detail}", tone="warn"))
@@ -130,4 +132,4 @@ def _answered(response: Response) -> str:
 def _duration(seconds: float) -> str:
     if seconds >= 120:
         return f"{seconds / 60:g} minutes"
-    return f"{seconds:g} seconds" if seconds != 1 else "1 second"
+    return "1 second" if seconds == 1 else f"{seconds:.3g} seconds"

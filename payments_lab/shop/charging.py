@@ -69,14 +69,19 @@ async def refund(client: stripe.StripeClient, charge_id: str) -> None:
 
 
 def explain(error: stripe.StripeError) -> Definite | Indefinite:
-    """What Stripe's error means for the money."""
+    """What Stripe's error means for the attempt.
+
+    A decline and a refused parameter are the attempt's own answer: whoever asks with its key hears the same. A rate
+    limit, a bad API key or a key in use are about this one request; another with the same key may have gone through,
+    so they tell nothing about the attempt.
+    """
     message = error.user_message or str(error)
     if isinstance(error, stripe.CardError):
         return Declined(message, decline_code=_decline_code(error))
-    if _did_not_happen(error):
+    if isinstance(error, stripe.InvalidRequestError) and error.http_status != 409:
         return PaymentRefused(message, field=_field(error))
     return OutcomeUnknown(
-        "Stripe's answer was lost, so nobody knows yet whether the card was charged; "
+        "Stripe gave no answer that settles it, so nobody knows yet whether the card was charged; "
         "ask again with the same Idempotency-Key"
     )
 
@@ -99,19 +104,6 @@ async def _look_up(client: stripe.StripeClient, attempt: Attempt) -> stripe.Char
         if found.paid and found.metadata.to_dict().get("attempt") == attempt.id:
             return found
     return None
-
-
-def _did_not_happen(error: stripe.StripeError) -> bool:
-    if error.code == "idempotency_key_in_use":
-        return False
-    refusals = (
-        stripe.InvalidRequestError,
-        stripe.AuthenticationError,
-        stripe.PermissionError,
-        stripe.IdempotencyError,
-        stripe.RateLimitError,
-    )
-    return isinstance(error, refusals) and error.http_status != 409
 
 
 def _decline_code(error: stripe.CardError) -> str:

@@ -13,7 +13,8 @@ from payments_lab.shop.events import Event
 
 E = TypeVar("E", bound=Event)
 
-RETRY_DELAY = 1.0
+SHORTEST_DELAY = 1.0
+LONGEST_DELAY = 60.0
 
 
 class Listens(Protocol):
@@ -26,8 +27,9 @@ class Listens(Protocol):
 def listener(event_type: type[E], handle: Callable[[E], Awaitable[None]]) -> Handler:
     """A handler of deliveries: parse, handle, acknowledge.
 
-    A message that does not parse becomes a dead letter with its reason. NotYet asks for it again after RETRY_DELAY
-    seconds. Any other exception leaves it unacknowledged, so that it comes again after the ack wait.
+    A message that does not parse becomes a dead letter with its reason. NotYet asks for it again, after 1 second at
+    first and twice as long each time, so that what it waits for may be late by minutes. Any other exception leaves it
+    unacknowledged, so that it comes again after the ack wait.
     """
 
     async def on_delivery(delivery: Delivery) -> None:
@@ -39,11 +41,16 @@ def listener(event_type: type[E], handle: Callable[[E], Awaitable[None]]) -> Han
         try:
             await handle(event)
         except NotYet:
-            await delivery.nak(RETRY_DELAY)
+            await delivery.nak(patience(delivery.attempt))
             return
         await delivery.ack()
 
     return on_delivery
+
+
+def patience(attempt: int) -> float:
+    """Seconds to wait before an event that came early is delivered again: 1, 2, 4, … up to 60."""
+    return min(SHORTEST_DELAY * 2 ** (attempt - 1), LONGEST_DELAY)
 
 
 async def start_listeners(service: Listens, bus: Bus) -> list[Subscription]:

@@ -210,6 +210,10 @@ class PaymentsService:
         """Record the money, say so, and give it back if the order was cancelled meanwhile; then drop the row."""
         paid = {"status": PaymentStatus.PAID.value, "stripeId": row["stripeId"]}
         payment = await self._record({"_id": row["_id"], "attempt": {"id": row["attempt"]}}, paid)
+        if payment.get("stripeId") != row["stripeId"]:
+            await charging.refund(self.stripe, row["stripeId"])
+            await self.outbox.delete_one({"_id": row["_id"]})
+            return payment
         await publish_row(self.bus, row)
         order = await self.orders.find_one({"_id": payment["orderId"]})
         if order is not None and order["status"] == OrderStatus.CANCELLED:
