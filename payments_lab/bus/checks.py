@@ -33,7 +33,7 @@ def check_headers(headers: Mapping[str, str] | None) -> None:
             raise BusError(f"the header {name} has a line break or a control character; values are one printable line")
 
 
-def check_message_id(message_id: str) -> None:
-    """BusError unless the id fits into a header."""
-    if not message_id or not message_id.isprintable():
+def check_message_id(message_id: str | None) -> None:
+    """BusError unless the id, if there is one, fits into a header."""
+    if message_id is not None and not (message_id and message_id.isprintable()):
         raise BusError(f"{message_id!r} is no message id: one printable line that names what is announced")

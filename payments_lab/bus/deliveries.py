@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from payments_lab.bus.records import NO_HEADERS, Happening
+from payments_lab.bus.records import NO_HEADERS, Happening, unnamed
 from payments_lab.ports import Operation, checkpoint
 from payments_lab.ports.checkpoint import in_charge
 
@@ -70,7 +70,7 @@ class SimulatedDelivery:
 
     @property
     def message_id(self) -> str:
-        return self.message[3]
+        return self.message[3] or unnamed(self.message[0])
 
     @property
     def headers(self) -> Mapping[str, str]:

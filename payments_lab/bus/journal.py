@@ -11,9 +11,9 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from payments_lab.bus.consumers import Consumer
-from payments_lab.bus.records import NO_HEADERS, Happening, Message, Record
+from payments_lab.bus.records import NO_HEADERS, Happening, Message, Record, unnamed
 
-RawMessage: TypeAlias = tuple[int, str, bytes, str, Mapping[str, str] | None, str, datetime, int]
+RawMessage: TypeAlias = tuple[int, str, bytes, str | None, Mapping[str, str] | None, str, datetime, int]
 """The fields of a Message in a plain tuple, which the garbage collector soon leaves alone."""
 
 Row: TypeAlias = tuple[Happening, datetime, Consumer | str, int, int]
@@ -44,7 +44,7 @@ class Journal:
     def messages(self) -> list[Message]:
         """Every message that the stream keeps."""
         for raw in self.kept[len(self._messages) :]:
-            self._messages.append(Message(*raw[:4], raw[4] or NO_HEADERS, *raw[5:]))
+            self._messages.append(Message(*raw[:3], raw[3] or unnamed(raw[0]), raw[4] or NO_HEADERS, *raw[5:]))
         return self._messages
 
     def records(self) -> list[Record]:
@@ -52,7 +52,19 @@ class Journal:
         for sequence, subject, data, message_id, _, sender, at, position in self.kept[self._told :]:
             self._tell_rows(position)
             self._records.append(
-                Record(Happening.PUBLISHED, at, subject, sequence, sender, 0, "", sender, message_id, "", data)
+                Record(
+                    Happening.PUBLISHED,
+                    at,
+                    subject,
+                    sequence,
+                    sender,
+                    0,
+                    "",
+                    sender,
+                    message_id or unnamed(sequence),
+                    "",
+                    data,
+                )
             )
         self._told = len(self.kept)
         self._tell_rows(len(self.rows))
@@ -66,6 +78,18 @@ class Journal:
             party, durable = (who.queue, who.durable) if isinstance(who, Consumer) else (who, "")
             detail = self.details.get(start, "")
             self._records.append(
-                Record(happening, at, subject, sequence, party, attempt, detail, sender, message_id, durable, data)
+                Record(
+                    happening,
+                    at,
+                    subject,
+                    sequence,
+                    party,
+                    attempt,
+                    detail,
+                    sender,
+                    message_id or unnamed(sequence),
+                    durable,
+                    data,
+                )
             )
         self._position = max(self._position, end)

@@ -11,6 +11,11 @@ from typing import NamedTuple
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
+def unnamed(sequence: int) -> str:
+    """What a message is called that was published without a message id."""
+    return f"msg_{sequence}"
+
+
 class Happening(StrEnum):
     """The kinds of records."""
 

@@ -75,6 +75,11 @@ class BusClient:
     ) -> PubAck:
         if in_charge() is None:
             return self._bus.keep(subject, data, message_id, headers, self.name)
+        return await self._publish_when_told(subject, data, message_id, headers)
+
+    async def _publish_when_told(
+        self, subject: str, data: bytes, message_id: str | None, headers: Mapping[str, str] | None
+    ) -> PubAck:
         arguments = {
             "subject": subject,
             "data": data,
@@ -122,13 +127,14 @@ class SimulatedBus:
 
     ``subjects`` are the patterns that the stream keeps; ``faults`` are what the network does by itself, drawn from
     ``seed``. ``dead`` holds the dead letters. ``on_crash`` is called with the delivery whenever the simulator crashes
-    a consumer, so that its service can lose its memory. Steering verbs take a delivery or its handle.
+    a consumer, so that its service can lose its memory. ``ids`` name messages that are published without an id; else
+    they are called after their place in the stream. Steering verbs take a delivery or its handle.
     """
 
     def __init__(
         self,
         clock: LabClock,
-        ids: Ids,
+        ids: Ids | None = None,
         seed: int = 0,
         *,
         subjects: tuple[str, ...] = (">",),
@@ -136,7 +142,7 @@ class SimulatedBus:
         faults: BusFaults = NO_FAULTS,
     ) -> None:
         self.clock = clock
-        self.ids = ids
+        self._ids = ids
         self.faults = faults
         self.subjects = subjects
         self.dead: list[DeadLetter] = []
@@ -331,11 +337,13 @@ class SimulatedBus:
         now = self.clock.instant
         kept = self._kept
         if message_id is None:
-            message_id = self.ids.new("msg")
+            if self._ids is not None:
+                message_id = self._ids.new("msg")
         else:
             first = self._seen.get(message_id)
             if first is None:
-                check_message_id(message_id)
+                if not (message_id and message_id.isprintable()):
+                    check_message_id(message_id)
             elif now - kept[first - 1][6] <= _WINDOW:
                 self._journal.note(Happening.DUPLICATE, now, sender, first)
                 return PubAck(first, duplicate=True)
@@ -606,13 +614,13 @@ class SimulatedBus:
 
     def _bury(self, item: SimulatedDelivery, reason: str) -> None:
         self.finish(item, Happening.DEAD, reason)
-        sequence, subject, data, message_id, headers, _, _, _ = item.message
+        sequence, subject, data, _, headers, _, _, _ = item.message
         self.dead.append(
             DeadLetter(
                 subject=subject,
                 data=data,
                 reason=reason,
-                message_id=message_id,
+                message_id=item.message_id,
                 sequence=sequence,
                 durable=item.durable,
                 attempts=item.attempt,
