@@ -1,0 +1,83 @@
+"""Reading a JSON body that may be hostile."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TypeVar
+
+from fastapi import Request
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.alias_generators import to_camel
+
+from payments_lab.shop.errors import InvalidRequest
+
+LARGEST_BODY = 16 * 1024
+DEEPEST = 8
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class Body(BaseModel):
+    """A request's body: camelCase names, no others."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", strict=True)
+
+
+class TooLarge(InvalidRequest):
+    status = 413
+
+
+async def read(request: Request, model: type[M]) -> M:
+    """The body as ``model``; InvalidRequest names the first field that is wrong."""
+    document = _parse(await _bytes(request))
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        problem = error.errors()[0]
+    field = str(problem["loc"][0]) if problem["loc"] else None
+    raise InvalidRequest(f"{field or 'the body'}: {problem['msg']}", field=field)
+
+
+async def _bytes(request: Request) -> bytes:
+    received = bytearray()
+    async for chunk in request.stream():
+        received += chunk
+        if len(received) > LARGEST_BODY:
+            raise TooLarge(f"a body has at most {LARGEST_BODY} bytes")
+    return bytes(received)
+
+
+def _parse(body: bytes) -> Any:
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        raise InvalidRequest("the body is not UTF-8") from None
+    if _depth(text) > DEEPEST:
+        raise InvalidRequest(f"the body is nested more than {DEEPEST} deep")
+    try:
+        return json.loads(text, object_pairs_hook=_without_duplicates, parse_constant=_no_constants)
+    except ValueError:
+        raise InvalidRequest("the body is not JSON") from None
+
+
+def _depth(text: str) -> int:
+    """An upper bound of the nesting, found without parsing."""
+    deepest = depth = 0
+    for character in text:
+        if character in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif character in "]}":
+            depth -= 1
+    return deepest
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        raise InvalidRequest("the body names a field twice")
+    return document
+
+
+def _no_constants(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
