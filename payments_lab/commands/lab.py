@@ -19,6 +19,7 @@ HELP = "open JupyterLab at the course"
 HOST = "127.0.0.1"
 PORTS = range(8888, 8938)
 WELCOME = "00-welcome.ipynb"
+SETTINGS = Path(__file__).with_name("jupyterlab")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -61,8 +62,7 @@ def options(notebook: Path, *, port: int, browser: bool) -> list[str]:
         f"--ServerApp.ip={HOST}",
         f"--ServerApp.port={port}",
         "--ServerApp.port_retries=0",
-        "--LabApp.news_url=None",
-        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        f"--LabApp.app_settings_dir={SETTINGS}",
         "--LabApp.extension_manager=readonly",
     ]
     if not browser:

@@ -1,0 +1,107 @@
+"""The shop, or some of its services, over HTTP."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from payments_lab.commands import WrongUse
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from payments_lab.settings import Settings
+
+HELP = "the shop over HTTP"
+
+CHOICES = ("all", "orders", "payments", "expiration")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--service", choices=CHOICES, default="all", help="which service this process runs")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8000)
+    for name, example in (
+        ("bus", "nats://127.0.0.1:4222 or redis://127.0.0.1:6379"),
+        ("mongo", "mongodb://127.0.0.1:27017"),
+        ("redis", "redis://127.0.0.1:6379"),
+        ("stripe", "a local Stripe, http://127.0.0.1:12111"),
+    ):
+        parser.add_argument(f"--{name}", metavar="URL", help=f"{example}; embedded without it")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    settings = _settings(arguments)
+    _check_port(arguments.host, arguments.port)
+    asyncio.run(_serve(arguments, settings))
+    return 0
+
+
+async def _serve(arguments: argparse.Namespace, settings: Settings) -> None:
+    import uvicorn
+
+    from payments_lab.bus.protocol import BusError
+    from payments_lab.connected import SERVICES, connect_shop
+    from payments_lab.stores.connect import EngineUnavailable
+
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    try:
+        shop = await connect_shop(settings, name=f"{arguments.service}-{arguments.port}")
+    except (EngineUnavailable, BusError) as error:
+        raise WrongUse(str(error)) from error
+    services = SERVICES if arguments.service == "all" else (arguments.service,)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await shop.start(services)
+        yield
+        await shop.close()
+
+    app = _app(shop, services, settings)
+    app.router.lifespan_context = lifespan
+    address = f"http://{arguments.host}:{arguments.port}"
+    facts = {"url": address, "services": list(services)}
+    print(json.dumps(facts) if arguments.json else f"{', '.join(services)} at {address}, docs at {address}/docs")
+    sys.stdout.flush()
+    config = uvicorn.Config(app, arguments.host, arguments.port, log_level="warning", access_log=False)
+    await uvicorn.Server(config).serve()
+
+
+def _app(shop: Any, services: tuple[str, ...], settings: Settings) -> FastAPI:
+    from payments_lab.ports import SystemClock
+    from payments_lab.web.app import create_app
+    from payments_lab.web.sessions import Sessions
+
+    key = settings.jwt_key.get_secret_value() if settings.jwt_key else None
+    return create_app(
+        Sessions(SystemClock(), key),
+        payments=shop.payments if "payments" in services else None,
+        orders=shop.orders if "orders" in services else None,
+        ready=shop.ready,
+    )
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    from payments_lab.settings import Settings, SettingsError
+
+    given = {f"{name}_url": getattr(arguments, name) for name in ("bus", "mongo", "redis", "stripe")}
+    try:
+        return Settings.load(**{name: url for name, url in given.items() if url is not None})
+    except SettingsError as error:
+        raise WrongUse(str(error)) from error
+
+
+def _check_port(host: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise WrongUse(f"port {port} on {host} is taken ({error.strerror}); choose another with --port") from error
