@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from benchmarks.harness import Row
 
@@ -46,11 +47,12 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def save(measured: dict[str, list[Row]], results: Path) -> None:
-    """Write the rows, and what they were measured on; benchmarks that did not run keep their rows."""
-    known = json.loads(results.read_text())["benchmarks"] if results.exists() else {}
+    """Write the rows, and what they were measured on; benchmarks that did not run keep the rows that they had."""
+    kept: dict[str, Any] = json.loads(results.read_text())["benchmarks"] if results.exists() else {}
     fresh = {name: [{**asdict(row), "ratio": row.ratio} for row in rows] for name, rows in measured.items()}
-    machine = {"cpus": os.cpu_count(), "python": platform.python_version(), "system": platform.platform()}
-    results.write_text(json.dumps({"machine": machine, "benchmarks": known | fresh}, indent=2) + "\n")
+    rows = {name: (kept | fresh)[name] for name in names() if name in kept | fresh}
+    machine = {"cpus": os.cpu_count(), "python": platform.python_version(), "system": platform.system()}
+    results.write_text(json.dumps({"machine": machine, "benchmarks": rows}, indent=2) + "\n")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
