@@ -24,11 +24,15 @@ COMMANDS = {
     "doctor": "what is installed, which engines answer, what to do about what is missing",
     "swarm": "thousands of short lives of the shop under chaos; after each the books must agree",
     "serve": "the shop over HTTP",
+    "login": "print a session cookie for manual testing",
+    "reconcile": "compare Stripe, payments and orders, and name every difference",
     "stripe": "the local Stripe over HTTP",
     "explore": "run a named exploration, or list them",
     "replay": "replay a saved counterexample",
     "progress": "what a student has solved",
     "reset": "bring a notebook back as it was, keeping a copy of the old one",
+    "report": "what a student can hand in: one JSON file, one page",
+    "collect": "a class's reports in one table",
 }
 
 INTERRUPTED = 130

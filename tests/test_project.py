@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
 import re
 import subprocess
@@ -165,6 +167,27 @@ def test_the_files_that_a_page_links_to_exist(page: Path) -> None:
     links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
 
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def examples() -> list[object]:
+    blocks = [(page, block) for page in pages() for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.S)]
+    return [pytest.param(block, id=f"{page.name}-{number}") for number, (page, block) in enumerate(blocks)]
+
+
+@pytest.mark.parametrize("example", examples())
+@pytest.mark.anyio
+async def test_an_example_on_a_page_runs_as_it_stands(example: str) -> None:
+    code = compile(example, "example", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+
+    running = eval(code, {"__name__": "example"})
+    if inspect.isawaitable(running):
+        await running
+
+
+def test_the_picture_in_the_readme_is_the_one_that_the_demo_draws(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["demo"]) == 0
+
+    assert capsys.readouterr().out.strip() in (ROOT / "README.md").read_text()
 
 
 @pytest.mark.parametrize("imports", ["import payments_lab", "import payments_lab.cli", "import payments_lab.__main__"])
