@@ -20,7 +20,7 @@ from payments_lab.web.sessions import COOKIE, Sessions
 
 pytestmark = pytest.mark.anyio
 
-KEY = "a key of the tests, and of nothing else at all"
+KEY = "a key of the tests, and of nothing else at all, long enough for every algorithm that a forger may try"
 
 
 @pytest.fixture
