@@ -48,7 +48,7 @@ $(READY): pyproject.toml requirements.lock
 		&& $(PYTHON) -m pip --python $(BIN)/python install --quiet pip; }
 	@test -x "$(UV)" || { awk '/^uv==/ {on = 1} on {print} on && !/\\$$/ {exit}' requirements.lock > $(VENV)/uv.txt \
 		&& $(BIN)/python -m pip install --quiet --require-hashes --no-deps -r $(VENV)/uv.txt; }
-	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock \
+	@$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock \
 		|| $(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $(READY)
