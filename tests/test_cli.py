@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import runpy
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -85,6 +86,17 @@ def test_an_unknown_option_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> N
 def test_the_package_runs_as_a_module_and_hands_the_exit_status_on() -> None:
     assert run("--version").returncode == 0
     assert run("pay").returncode == 2
+
+
+def test_the_module_is_the_front_door_only_where_it_is_run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["payments_lab", "--version"])
+
+    runpy.run_module("payments_lab.__main__", run_name="imported")
+    assert capsys.readouterr().out == ""
+    with pytest.raises(SystemExit, match="0"):
+        runpy.run_module("payments_lab", run_name="__main__", alter_sys=True)
 
 
 def test_a_commands_own_status_is_the_exit_status(monkeypatch: pytest.MonkeyPatch) -> None:

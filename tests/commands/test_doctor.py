@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from importlib import metadata
 from pathlib import Path
 
@@ -123,6 +124,16 @@ def test_an_engine_that_is_named_and_does_not_answer_is_bad(
     assert "does not answer at" in findings[engine]["found"]
     assert findings[engine]["advice"].startswith(f"start it ({cure}), or unset {variable} to use")
     assert "secret" not in json.dumps(findings)
+
+
+def test_a_bus_whose_client_is_not_installed_is_bad(ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BUS_URL", "nats://127.0.0.1:4222")
+    monkeypatch.setitem(sys.modules, "nats", None)
+
+    status, findings = ask()
+
+    assert status == 1
+    assert "pip install 'payments-lab[nats]'" in findings["bus"]["found"]
 
 
 def test_nats_with_jetstream_answers(ask, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
