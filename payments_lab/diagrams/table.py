@@ -44,6 +44,8 @@ class Table:
             for number, name in enumerate(self.columns)
         ]
         lines = [self.title] if self.title else []
+        if not self.columns:
+            return "\n".join([*lines, "(none)"])
         lines.append("  ".join(_pad(name, width) for name, width in zip(self.columns, widths, strict=True)).rstrip())
         lines.append("  ".join("─" * width for width in widths))
         for values, row in zip(self.rows, wrapped, strict=True):
