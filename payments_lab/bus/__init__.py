@@ -1,7 +1,6 @@
 """One bus protocol in the words of NATS JetStream, and the buses that speak it."""
 
 from payments_lab.bus.checks import MAX_PAYLOAD
-from payments_lab.bus.connect import connect
 from payments_lab.bus.faults import BusFaults
 from payments_lab.bus.headers import caused_by
 from payments_lab.bus.protocol import (
@@ -35,5 +34,4 @@ __all__ = [
     "SimulatedBus",
     "Subscription",
     "caused_by",
-    "connect",
 ]
