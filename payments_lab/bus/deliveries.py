@@ -120,13 +120,13 @@ class SimulatedDelivery:
             await self._checked("ack", None, self.answer_ack)
 
     async def nak(self, delay: float | None = None) -> None:
-        await self._checked("nak", delay, lambda: self.consumer.bus.put_back(self, delay or 0.0))
+        await self._checked("nak", delay, lambda: self.answer(lambda: self.consumer.bus.put_back(self, delay or 0.0)))
 
     async def in_progress(self) -> None:
         await self._checked("in_progress", None, lambda: self.consumer.bus.extend(self))
 
     async def term(self, reason: str) -> None:
-        await self._checked("term", reason, lambda: self.consumer.bus.terminate(self, reason))
+        await self._checked("term", reason, lambda: self.answer(lambda: self.consumer.bus.terminate(self, reason)))
 
     def answer_ack(self) -> None:
         """What an ack does, once it is the moment to do it."""
@@ -139,6 +139,10 @@ class SimulatedDelivery:
         bus.rows += (_ACKED, bus.clock.instant, consumer, self.message[0], 1)
         if consumer.backlog:
             bus.reopen(consumer)
+
+    def answer(self, perform: Callable[[], None]) -> None:
+        """What any answer does."""
+        perform()
 
     async def _checked(self, verb: str, argument: object, perform: Callable[[], None]) -> None:
         arguments = {
@@ -175,7 +179,7 @@ class Redelivery(SimulatedDelivery):
 
 
 class DoomedDelivery(Redelivery):
-    """A delivery whose acknowledgement is lost, or whose consumer dies at it or just after it."""
+    """A delivery whose answer is lost, or whose consumer dies at its answer or just after it."""
 
     __slots__ = ("fate",)
 
@@ -184,12 +188,15 @@ class DoomedDelivery(Redelivery):
         self.fate = fate
 
     def answer_ack(self) -> None:
+        self.answer(super().answer_ack)
+
+    def answer(self, perform: Callable[[], None]) -> None:
         if self.state is not IN_FLIGHT:
-            super().answer_ack()
+            perform()
         elif self.fate == "lose ack":
             self.consumer.bus.lose_ack(self)
         elif self.fate == "after":
             raise ConsumerDied("after its effect")
         else:
-            super().answer_ack()
+            perform()
             raise ConsumerDied("after its acknowledgement")

@@ -7,7 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class BusFaults:
-    """Probabilities from 0 to 1 for every delivery; ``longest_delay`` in seconds. Drawn from the bus's seed."""
+    """Probabilities from 0 to 1 for every delivery, drawn from the bus's seed; ValueError for any other number.
+
+    ``duplicate``: it comes once more. ``reorder``: any pending message is next, not the first. ``delay``: it waits
+    up to ``longest_delay`` seconds. ``lose_ack``: the bus never hears the answer. ``crash``: the consumer dies before
+    its effect, after it, or after its acknowledgement.
+    """
 
     duplicate: float = 0.0
     reorder: float = 0.0
@@ -20,6 +25,8 @@ class BusFaults:
         for name in ("duplicate", "reorder", "delay", "lose_ack", "crash"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} is a probability from 0 to 1, not {getattr(self, name)}")
+        if self.longest_delay < 0:
+            raise ValueError(f"longest_delay is {self.longest_delay:g} seconds; it must not be less than 0")
 
 
 NO_FAULTS = BusFaults()

@@ -476,7 +476,7 @@ class SimulatedBus:
                     raise
                 else:
                     if item.state is IN_FLIGHT:
-                        self._unanswered(item, hand.since)
+                        self._silent(item, hand.since)
         finally:
             hands.remove(hand)
         return delivered
@@ -490,21 +490,20 @@ class SimulatedBus:
         return delivered
 
     async def _deliver_by_chance(self) -> bool:
-        candidates = self.pending()
-        if not candidates:
-            return False
         chance, random = self.faults, self._random
-        item = random.choice(candidates) if random.random() < chance.reorder else candidates[0]
-        if random.random() < chance.delay:
-            self._delay(item, chance.longest_delay * random.random())
+        while candidates := self.pending():
+            item = random.choice(candidates) if random.random() < chance.reorder else candidates[0]
+            if random.random() < chance.delay:
+                self._delay(item, chance.longest_delay * random.random())
+                continue
+            if random.random() < chance.duplicate:
+                self.duplicate(item)
+            crash: Crash | None = None
+            if random.random() < chance.crash:
+                crash = random.choice(("before", "after", "after ack"))
+            await self.deliver(item, crash=crash, lose_ack=random.random() < chance.lose_ack)
             return True
-        if random.random() < chance.duplicate:
-            self.duplicate(item)
-        crash: Crash | None = None
-        if random.random() < chance.crash:
-            crash = random.choice(("before", "after", "after ack"))
-        await self.deliver(item, crash=crash, lose_ack=random.random() < chance.lose_ack)
-        return True
+        return False
 
     def _taker(self, item: SimulatedDelivery) -> Handler | None:
         """Who may take the item now. What was delivered before is not stopped by max ack pending."""
@@ -532,6 +531,12 @@ class SimulatedBus:
             self._unanswered(item, since)
         if self.on_crash is not None:
             self.on_crash(item)
+
+    def _silent(self, item: SimulatedDelivery, since: datetime) -> None:
+        if isinstance(item, DoomedDelivery) and item.fate != "lose ack":
+            self._crashed(item, "after its effect", since)
+        else:
+            self._unanswered(item, since)
 
     def _unanswered(self, item: SimulatedDelivery, since: datetime) -> None:
         self._owe(item, UNANSWERED, since + timedelta(seconds=item.consumer.config.ack_wait))
@@ -680,11 +685,10 @@ class SimulatedBus:
 
     def _what_keeps_coming(self, delivered: int) -> str:
         recent = [record for record in self.log[-1000:] if record.happening is _DELIVERED]
-        counts = Counter(f"{record.subject} #{record.sequence} to {record.party}" for record in recent)
-        worst, times = counts.most_common(1)[0]
+        (subject, party), times = Counter((record.subject, record.party) for record in recent).most_common(1)[0]
         return (
-            f"not settled after {delivered} deliveries; {worst} came {times} times of late: is it ever acknowledged, "
-            "or does its handler publish it anew?"
+            f"not settled after {delivered} deliveries; {subject} came to {party} {times} times of late: is it ever "
+            "acknowledged, or does its handler publish it anew?"
         )
 
 
