@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from payments_lab.bus.faults import NO_FAULTS, BusFaults
 from payments_lab.bus.records import Happening
@@ -21,6 +22,10 @@ from payments_lab.shop.payments import PaymentsPorts, PaymentsService
 from payments_lab.stores.embedded import EmbeddedDatabase
 from payments_lab.stores.jobs import EmbeddedRedis
 from payments_lab.timeline import Exchange, tell
+
+if TYPE_CHECKING:
+    from payments_lab.connected import ConnectedShop
+    from payments_lab.settings import Settings
 
 
 class Lab:
@@ -53,6 +58,13 @@ class Lab:
             ExpirationPorts(jobs=self.redis, bus=self.bus.client("expiration"), clock=self.clock)
         )
         immediately(self._start())
+
+    @staticmethod
+    async def connect(settings: Settings, *, payments: type[PaymentsService] = PaymentsService) -> ConnectedShop:
+        """The same shop on the real engines that ``settings`` name; ``await shop.start()`` makes it listen."""
+        from payments_lab.connected import connect_shop
+
+        return await connect_shop(settings, payments=payments)
 
     async def settle(self) -> None:
         """Deliver until nothing is pending and no delayed job is due, moving the clock to redeliveries that are due."""

@@ -3,6 +3,7 @@
 | variable | meaning | without it |
 |---|---|---|
 | ``STRIPE_KEY`` | a Stripe test key, ``sk_test_…`` | the local Stripe, in process |
+| ``STRIPE_URL`` | where the local Stripe serves, ``http://127.0.0.1:12111`` | Stripe itself, if there is a key |
 | ``MONGO_URL`` (or ``MONGO_URI``) | ``mongodb://host:port`` | mongomock |
 | ``REDIS_URL`` | ``redis://host:port`` | fakeredis |
 | ``BUS_URL`` | ``nats://…`` or ``redis://…`` | the simulator |
@@ -40,6 +41,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_file=".env", extra="forbid", hide_input_in_errors=True, frozen=True)
 
     stripe_key: SecretStr | None = None
+    stripe_url: str | None = None
     mongo_url: str | None = Field(None, validation_alias=AliasChoices("mongo_url", "mongo_uri"))
     redis_url: str | None = None
     bus_url: str | None = None
@@ -66,7 +68,7 @@ class Settings(BaseSettings):
             raise ValueError(f"a key that signs sessions has at least {SHORTEST_JWT_KEY} characters")
         return key
 
-    @field_validator("mongo_url", "redis_url", "bus_url")
+    @field_validator("stripe_url", "mongo_url", "redis_url", "bus_url")
     @classmethod
     def _refuse_plain_names(cls, url: str | None) -> str | None:
         if url is not None and "://" not in url:

@@ -8,7 +8,7 @@ import json
 import logging
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--service", choices=CHOICES, default="all", help="which service this process runs")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
+    add_engines(parser)
+
+
+def add_engines(parser: argparse.ArgumentParser) -> None:
+    """The options that name real engines."""
     for name, example in (
         ("bus", "nats://127.0.0.1:4222 or redis://127.0.0.1:6379"),
         ("mongo", "mongodb://127.0.0.1:27017"),
@@ -38,7 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    settings = _settings(arguments)
+    settings = settings_of(arguments)
     _check_port(arguments.host, arguments.port)
     asyncio.run(_serve(arguments, settings))
     return 0
@@ -59,7 +64,7 @@ async def _serve(arguments: argparse.Namespace, settings: Settings) -> None:
     services = SERVICES if arguments.service == "all" else (arguments.service,)
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         await shop.start(services)
         yield
         await shop.close()
@@ -88,7 +93,8 @@ def _app(shop: Any, services: tuple[str, ...], settings: Settings) -> FastAPI:
     )
 
 
-def _settings(arguments: argparse.Namespace) -> Settings:
+def settings_of(arguments: argparse.Namespace) -> Settings:
+    """The settings, with the engines that the options name."""
     from payments_lab.settings import Settings, SettingsError
 
     given = {f"{name}_url": getattr(arguments, name) for name in ("bus", "mongo", "redis", "stripe")}

@@ -42,7 +42,7 @@ def create_app(
     orders: OrdersService | None = None,
     ready: Check | None = None,
 ) -> FastAPI:
-    """An app with the routes of those services that are given; ``ready`` raises ConnectionError while an engine is away."""
+    """An app with the routes of the services given; ``ready`` raises ConnectionError while an engine is away."""
     app = FastAPI(title="payments_lab", summary="An event-driven payments service", docs_url="/docs", redoc_url=None)
     replies.install(app)
     user = _user_of(sessions)
