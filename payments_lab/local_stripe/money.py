@@ -1,6 +1,7 @@
-"""Smallest charges by currency, in minor units.
+"""Currencies, and the smallest and largest payments in each. Amounts are whole numbers of minor units.
 
-Source: https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts
+Sources: https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts,
+https://docs.stripe.com/currencies#zero-decimal, https://docs.stripe.com/currencies#three-decimal
 """
 
 from __future__ import annotations
@@ -22,34 +23,41 @@ MINIMUM = {
     "nzd": 50, "pln": 200, "ron": 200, "sek": 300, "sgd": 50, "thb": 1000,
 }  # fmt: skip
 LARGEST = 99_999_999
+SYMBOLS = {"usd": "$", "eur": "€", "gbp": "£", "jpy": "¥"}
 
 
-def check_amount(amount: int, currency: str) -> None:
-    """A refusal for an unknown currency, or an amount below the minimum or above eight digits."""
-    if currency not in CURRENCIES:
-        raise invalid_request(
-            f"Invalid currency: {currency}. Stripe currently supports these currencies: "
-            f"{', '.join(sorted(CURRENCIES))}",
-            param="currency",
-        )
+def check_amount(amount: int, currency: str, param: str = "amount") -> None:
+    """A refusal for an amount below the currency's minimum or above eight digits."""
     if amount > LARGEST:
         raise invalid_request(
-            f"Amount must be no more than {format_amount(LARGEST, currency)}", code="amount_too_large", param="amount"
+            f"Amount must be no more than {format_amount(LARGEST, currency)}", code="amount_too_large", param=param
         )
     least = MINIMUM.get(currency, 1)
     if amount < least:
         raise invalid_request(
-            f"Amount must be at least {format_amount(least, currency)}", code="amount_too_small", param="amount"
+            f"Amount must be at least {format_amount(least, currency)} {currency}", code="amount_too_small", param=param
         )
     if currency in THREE_DECIMAL and amount % 10:
-        raise invalid_request(f"Invalid amount: the last digit of an amount in {currency} must be 0", param="amount")
+        raise invalid_request(f"Invalid amount: the last digit of an amount in {currency} must be 0", param=param)
+
+
+def check_currency(currency: str) -> str:
+    """The currency in lower case; a refusal for one that Stripe does not know."""
+    lower = currency.lower()
+    if lower not in CURRENCIES:
+        raise invalid_request(
+            f"Invalid currency: {currency[:20]}. Stripe currently supports these currencies: "
+            f"{', '.join(sorted(CURRENCIES))}",
+            param="currency",
+        )
+    return lower
 
 
 def format_amount(amount: int, currency: str) -> str:
-    """``$20.00`` for 2000 usd; ``2000 jpy`` where there are no cents."""
+    """``$20.00`` for 2000 usd, ``¥2000`` for 2000 jpy, as Stripe's messages have it."""
+    symbol = SYMBOLS.get(currency, "")
     if currency in ZERO_DECIMAL:
-        return f"{amount} {currency}"
+        return f"{symbol}{amount:,}"
     decimals = 3 if currency in THREE_DECIMAL else 2
     whole, part = divmod(amount, 10**decimals)
-    number = f"{whole}.{part:0{decimals}d}"
-    return f"${number} {currency}" if currency == "usd" else f"{number} {currency}"
+    return f"{symbol}{whole:,}.{part:0{decimals}d}"

@@ -11,9 +11,9 @@ from stripe._api_requestor import _APIRequestor  # pyright: ignore[reportPrivate
 from stripe._v1_services import V1Services
 from stripe._v2_services import V2Services
 
-from payments_lab.local_stripe.parameters import parse_form
-from payments_lab.local_stripe.requests import Request
-from payments_lab.ports import Ids, Operation, RandomIds, checkpoint
+from payments_lab.local_stripe.requests import Request, Response
+from payments_lab.local_stripe.wire import read_request
+from payments_lab.ports import Ids, LabClock, Operation, checkpoint
 
 if TYPE_CHECKING:
     from payments_lab.local_stripe.service import LocalStripe
@@ -22,13 +22,17 @@ Answer = tuple[str, int, Mapping[str, str]]
 
 
 class InProcessTransport(stripe.HTTPClient):
-    """Hands the library's requests to a :class:`LocalStripe`; its retries do not wait."""
+    """Hands the library's requests to a :class:`LocalStripe`; its retries do not wait.
+
+    A slow reply moves the lab's clock; one that is slower than ``patience`` seconds is a timeout.
+    """
 
     name = "in-process"
 
-    def __init__(self, service: LocalStripe) -> None:
+    def __init__(self, service: LocalStripe, patience: float = 80.0) -> None:
         super().__init__()  # pyright: ignore[reportUnknownMemberType]
         self._service = service
+        self._patience = patience
 
     def request(self, method: str, url: str, headers: Any, post_data: Any = None, **_: Any) -> Answer:
         return self._exchange(_parse(method, url, headers or {}, post_data))
@@ -36,7 +40,7 @@ class InProcessTransport(stripe.HTTPClient):
     async def request_async(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, method: str, url: str, headers: Any, post_data: Any = None, **_: Any
     ) -> Answer:
-        """One checkpoint on the resource ``stripe``."""
+        """One checkpoint on the resource ``stripe``: the answer depends on its arguments, the state and the clock."""
         request = _parse(method, url, headers, post_data)
         arguments = {
             "params": request.params,
@@ -44,7 +48,8 @@ class InProcessTransport(stripe.HTTPClient):
             "api_key": request.api_key,
             "version": request.version,
         }
-        operation = Operation("stripe", f"{request.method} {request.path}", arguments, request.writes)
+        writes = request.writes or self._service.writes_by_itself()
+        operation = Operation("stripe", f"{request.method} {request.path}", arguments, writes)
         return await checkpoint(operation, lambda: self._exchange(request))
 
     def sleep_async(self, secs: float) -> Awaitable[None]:
@@ -63,7 +68,20 @@ class InProcessTransport(stripe.HTTPClient):
         response = self._service.exchange(request)
         if response is None:
             _lose(request)
+        if response.delay:
+            self._wait(request, response)
         return response.body, response.status, response.headers
+
+    def _wait(self, request: Request, response: Response) -> None:
+        clock = self._service.clock
+        if isinstance(clock, LabClock):
+            clock.advance(min(response.delay, self._patience))
+        if response.delay > self._patience:
+            raise stripe.APIConnectionError(
+                f"{request.method} {request.path} timed out after {self._patience:g} seconds; nobody knows whether it "
+                "was carried out.",
+                should_retry=True,
+            )
 
 
 class KeyedRequestor(_APIRequestor):
@@ -84,11 +102,11 @@ class KeyedRequestor(_APIRequestor):
 
 
 def in_process_client(
-    service: LocalStripe, api_key: str, ids: Ids | None, options: dict[str, Any]
+    service: LocalStripe, api_key: str, ids: Ids, patience: float, options: dict[str, Any]
 ) -> stripe.StripeClient:
     """A client of ``service``. Keys that the library makes up come from ``ids``, so that a run repeats."""
-    client: Any = stripe.StripeClient(api_key, http_client=InProcessTransport(service), **options)
-    requestor = KeyedRequestor(client._requestor._options, client._requestor._client, ids or RandomIds())
+    client: Any = stripe.StripeClient(api_key, http_client=InProcessTransport(service, patience), **options)
+    requestor = KeyedRequestor(client._requestor._options, client._requestor._client, ids)
     client._requestor = requestor
     client.v1 = V1Services(requestor)
     client.v2 = V2Services(requestor)
@@ -98,14 +116,7 @@ def in_process_client(
 def _parse(method: str, url: str, headers: Mapping[str, str], body: Any) -> Request:
     parts = urlsplit(url)
     form = body if isinstance(body, str) and body else parts.query
-    return Request(
-        method=method.upper(),
-        path=parts.path,
-        params=parse_form(form),
-        api_key=headers.get("Authorization", "").removeprefix("Bearer ") or None,
-        idempotency_key=headers.get("Idempotency-Key"),
-        version=headers.get("Stripe-Version"),
-    )
+    return read_request(method.upper(), parts.path, form, headers)
 
 
 def _lose(request: Request) -> NoReturn:
