@@ -9,7 +9,7 @@ from typing import Any
 
 from payments_lab.bus.records import Happening, Record
 from payments_lab.bus.simulator import Message
-from payments_lab.diagrams import Call, Crash, Gap, Lane, Note, Receive, Send, Step, Story
+from payments_lab.diagrams import Arrow, Crash, Gap, Lane, Note, Receive, Send, Step, Story
 from payments_lab.local_stripe.requests import Request, Response
 
 LANES = (
@@ -65,8 +65,7 @@ class _Teller:
             case Happening.PUBLISHED:
                 self.steps.append(Send(key, party, self._label(record)))
             case Happening.DELIVERED:
-                note = f"attempt {record.attempt}" if record.attempt > 1 else ""
-                self.steps.append(Receive(key, party, again=record.attempt > 1, note=note))
+                self.steps.append(Receive(key, party, attempt=record.attempt))
             case Happening.ACKED:
                 pass
             case Happening.CRASHED:
@@ -81,14 +80,12 @@ class _Teller:
 
     def exchange(self, exchange: Exchange) -> None:
         self._seen |= {"payments", "stripe"}
-        self.steps.append(Call("payments", "stripe", _asked(exchange.request)))
+        self.steps.append(Arrow("payments", "stripe", _asked(exchange.request), kind="call"))
         if exchange.response is None:
-            self.steps.append(Call("stripe", "payments", "no answer", tone="bad", reply=True, lost=True))
+            self.steps.append(Arrow("stripe", "payments", "no answer", kind="lost"))
             return
-        good = exchange.response.status == 200
-        self.steps.append(
-            Call("stripe", "payments", _answered(exchange.response), tone="good" if good else "bad", reply=True)
-        )
+        kind = "reply" if exchange.response.status == 200 else "error"
+        self.steps.append(Arrow("stripe", "payments", _answered(exchange.response), kind=kind))
 
     def _label(self, record: Record) -> str:
         version = _version(self._messages[record.sequence].data)

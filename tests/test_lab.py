@@ -90,7 +90,8 @@ async def test_the_timeline_shows_events_with_versions_charges_declines_lost_rep
         "order:created v0",
         "charge 2000 usd to tok_visa",
         "✗ 402 generic_decline",
-        "✗ no answer",
+        "×─",
+        "no answer",
         "ch_2 succeeded (the same answer",
         "15 minutes pass",
         "expiration:complete",
@@ -107,7 +108,7 @@ async def test_the_timeline_marks_crashes_redeliveries_and_dead_letters(lab: Lab
     picture = str(lab.timeline())
 
     assert "crashes after its effect" in picture
-    assert "again: order:created v0 (attempt 2)" in picture
+    assert "↻ order:created v0 (attempt 2)" in picture
     assert "dead letter: malformed" in picture
 
 

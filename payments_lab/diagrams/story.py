@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+Kind = Literal["event", "call", "reply", "error", "redelivery", "lost"]
 Tone = Literal["plain", "good", "warn", "bad"]
-
-
-class StoryError(ValueError):
-    """The story makes no sense; the message names the step."""
+Fate = Literal["pending", "lost"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,35 +20,56 @@ class Lane:
 
 
 @dataclass(frozen=True, slots=True)
-class Send:
-    """A message leaves ``lane``; it arrives where a Receive with the same ``key`` says, later or never."""
+class Arrow:
+    """A message that leaves and arrives in one step; from a lane to itself it is a loop.
 
-    key: str
-    lane: str
-    label: str
+    ``detail`` is the small print under the label, ``at`` a label in the margin: a time, a step's number.
 
-
-@dataclass(frozen=True, slots=True)
-class Receive:
-    """The message ``key`` arrives at ``lane``; ``again`` marks a redelivery or a duplicate, ``note`` says more."""
-
-    key: str
-    lane: str
-    again: bool = False
-    note: str = ""
-    tone: Tone = "plain"
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A call and its answer are two of these, in opposite directions; ``lost`` never arrives."""
+    - ``event``: something is told;
+    - ``call``: something is asked, and ``reply`` or ``error`` is the answer, an arrow the other way;
+    - ``redelivery``: the same once more;
+    - ``lost``: it leaves ``source`` and never reaches ``target``.
+    """
 
     source: str
     target: str
     label: str
-    tone: Tone = "plain"
-    reply: bool = False
-    lost: bool = False
+    detail: str = ""
+    kind: Kind = "event"
+    at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """A message leaves ``lane``; every Receive with the same ``key`` is an arrival of it, now or many steps later.
+
+    For a message that no step receives, ``fate`` says whether it is still on its way or lost, and ``toward`` where it
+    was going (the lane beside it, when left out).
+    """
+
+    key: str
+    lane: str
+    label: str
+    detail: str = ""
+    fate: Fate = "pending"
+    toward: str = ""
+    at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Receive:
+    """The message ``key`` arrives at ``lane``.
+
+    ``attempt`` counts the deliveries to this lane from 1, by itself when left out; all but the first are redeliveries.
+    ``kind`` is one of an Arrow's, where it is something else: ``lost`` never reaches the lane.
+    """
+
+    key: str
+    lane: str
+    attempt: int | None = None
+    kind: Kind | None = None
+    detail: str = ""
+    at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,21 +79,25 @@ class Note:
     lane: str
     text: str
     tone: Tone = "plain"
+    at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Crash:
-    """The party on ``lane`` loses its memory."""
+    """The party on ``lane`` stops and loses its memory; it is down until it next takes part in a step."""
 
     lane: str
     text: str = "crashes"
+    at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """The place in the story where something broke, across all lanes."""
+    """The place in the story where something broke: across all lanes, in red; ``lanes`` are those that it concerns."""
 
     text: str
+    lanes: Sequence[str] = ()
+    at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,30 +107,34 @@ class Gap:
     text: str
 
 
-Step = Send | Receive | Call | Note | Crash | Mark | Gap
+Step = Arrow | Send | Receive | Note | Crash | Mark | Gap
 
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """Lanes from left to right, and steps from top to bottom.
+    """Lanes from left to right, steps from top to bottom, and what to take away from it.
 
-    Shows itself as SVG in a notebook and as text elsewhere. Raises StoryError for a step on an unknown lane, two sends
-    with one key, or a receive of what nobody sent.
+    Shows itself as SVG in a notebook and as text elsewhere; the same story gives the same bytes. Raises StoryError for
+    a story that makes no sense, and says which step.
     """
 
     title: str
-    lanes: tuple[Lane, ...]
-    steps: tuple[Step, ...]
+    lanes: Sequence[Lane]
+    steps: Sequence[Step] = ()
     conclusion: str = ""
 
     def __post_init__(self) -> None:
-        _check(self)
+        from payments_lab.diagrams.sense import check
 
-    def text(self) -> str:
-        """The story as a diagram of characters."""
+        object.__setattr__(self, "lanes", tuple(self.lanes))
+        object.__setattr__(self, "steps", tuple(self.steps))
+        check(self)
+
+    def text(self, width: int | None = None, *, ascii: bool = False) -> str:
+        """The story as a diagram of characters; see :func:`payments_lab.diagrams.text.to_text`."""
         from payments_lab.diagrams.text import to_text
 
-        return to_text(self)
+        return to_text(self, width, ascii=ascii)
 
     def svg(self) -> str:
         """The story as one self-contained SVG element, without scripts."""
@@ -120,38 +148,14 @@ class Story:
 
         return to_mermaid(self)
 
-    def sends(self) -> dict[str, Send]:
-        return {step.key: step for step in self.steps if isinstance(step, Send)}
+    def prose(self) -> str:
+        """The story told in numbered sentences, for those who listen to it."""
+        from payments_lab.diagrams.prose import to_prose
+
+        return to_prose(self)
 
     def __str__(self) -> str:
         return self.text()
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return {"text/plain": self.text(), "image/svg+xml": self.svg()}
-
-
-def _check(story: Story) -> None:
-    lanes = {lane.key for lane in story.lanes}
-    if not lanes:
-        raise StoryError("a story needs at least one lane")
-    if len(lanes) != len(story.lanes):
-        raise StoryError("two lanes have the same key")
-    sent: set[str] = set()
-    for number, step in enumerate(story.steps, 1):
-        for lane in _lanes_of(step):
-            if lane not in lanes:
-                raise StoryError(f"step {number} is on the lane {lane!r}, but the lanes are {', '.join(sorted(lanes))}")
-        if isinstance(step, Send):
-            if step.key in sent:
-                raise StoryError(f"step {number} sends {step.key!r} a second time; give it a key of its own")
-            sent.add(step.key)
-        if isinstance(step, Receive) and step.key not in sent:
-            raise StoryError(f"step {number} receives {step.key!r}, which nobody has sent before")
-
-
-def _lanes_of(step: Step) -> tuple[str, ...]:
-    if isinstance(step, Call):
-        return (step.source, step.target)
-    if isinstance(step, Send | Receive | Note | Crash):
-        return (step.lane,)
-    return ()

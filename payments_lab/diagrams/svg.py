@@ -1,363 +1,305 @@
 """A story as one self-contained SVG element: no scripts, its own paper, readable by day and by night.
 
-Every step has a band of its own, and all of its text stands in that band, so no two texts can overlap. A message's
-line may slant through the bands between its sending and its arrival; text there has a halo of paper.
+Every row has a band of its own and all of its words stand in that band, so no two texts can overlap. The line of a
+message that travels slants through the bands between its departure and its arrival, under the words.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+import hashlib
 from itertools import pairwise
-from xml.sax.saxutils import escape, quoteattr
+from math import hypot
+from xml.sax.saxutils import escape
 
-from payments_lab.diagrams.measure import width, wrap
-from payments_lab.diagrams.story import Call, Crash, Gap, Mark, Note, Receive, Send, Step, Story, Tone
+from payments_lab.diagrams import captions
+from payments_lab.diagrams.captions import STROKES, Stroke
+from payments_lab.diagrams.columns import MARGIN, PAD, columns
+from payments_lab.diagrams.palette import LIGHT, PICTURE, style_sheet
+from payments_lab.diagrams.plan import Departure, Journey, Row, plan
+from payments_lab.diagrams.prose import to_prose
+from payments_lab.diagrams.sheet import ASIDE, LABEL, STRONG, TITLE, Block, Face, Sheet, number
+from payments_lab.diagrams.story import Crash, Gap, Mark, Note, Story
+from payments_lab.diagrams.typeface import FAMILY
+from payments_lab.diagrams.wrapping import clean
 
-SIZE = 13.0
-LINE = 17.0
-WRAP = 36
-MARGIN = 22.0
-NARROWEST = 130.0
-PAD = 9.0
-
-_UNPRINTABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_SIGNS = {"plain": "", "good": "✓ ", "warn": "! ", "bad": "✗ "}
-
-_STYLE = """
-.paper{fill:#fdfcf9;stroke:#d9d5cb}.life{stroke:#b9b4a8;stroke-dasharray:2 4}.title{font-weight:600;font-size:15px}
-text{fill:#26241f;font-family:system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif;font-size:13px}
-.halo{paint-order:stroke;stroke:#fdfcf9;stroke-width:4px;stroke-linejoin:round}
-.head{fill:#ece7da;stroke:#b9b4a8}.headtext{font-weight:600}
-.line{fill:none;stroke:#3b5b8c;stroke-width:1.6}.again{stroke-dasharray:6 4;stroke:#9a5b00}.reply{stroke-dasharray:3 3}
-.tip{fill:#3b5b8c;stroke:none!important}.tip.again{fill:#9a5b00}.dot{fill:#3b5b8c}
-.good{stroke:#2c6e3f}.tip.good{fill:#2c6e3f}.warn{stroke:#9a5b00}.tip.warn{fill:#9a5b00}.bad{stroke:#b3261e}
-.tip.bad{fill:#b3261e}.box{fill:#f1eee5;stroke:#b9b4a8}.box.good{fill:#e3f1e4;stroke:#2c6e3f}
-.box.warn{fill:#fbeecf;stroke:#9a5b00}.box.bad{fill:#fbe3e0;stroke:#b3261e}.mark{fill:#b3261e}.marktext{fill:#ffffff;
-font-weight:600}.gap{stroke:#8d887c;stroke-dasharray:1 5}.gaptext{fill:#5d594f;font-style:italic}.cross{stroke:#b3261e;
-stroke-width:2.4}.conclusion{font-style:italic}
-@media (prefers-color-scheme:dark){.paper{fill:#1d1f23;stroke:#3c4047}.life{stroke:#5a5f68}text{fill:#e8e6e1}
-.halo{stroke:#1d1f23}.head{fill:#2c3037;stroke:#5a5f68}.line{stroke:#8fb3e8}.again{stroke:#e6b35a}
-.tip{fill:#8fb3e8}.tip.again{fill:#e6b35a}.dot{fill:#8fb3e8}.good{stroke:#7cc48f}.tip.good{fill:#7cc48f}
-.warn{stroke:#e6b35a}.tip.warn{fill:#e6b35a}.bad{stroke:#f2857c}.tip.bad{fill:#f2857c}.box{fill:#2c3037;stroke:#5a5f68}
-.box.good{fill:#1f3325;stroke:#7cc48f}.box.warn{fill:#3a2f17;stroke:#e6b35a}.box.bad{fill:#41211f;stroke:#f2857c}
-.gaptext{fill:#b5b1a7}.cross{stroke:#f2857c}}
-""".replace("\n", "")
-
-
-@dataclass(frozen=True, slots=True)
-class TextBox:
-    """Where a text stands: its left, top, width and height in pixels."""
-
-    text: str
-    x: float
-    y: float
-    width: float
-    height: float
-
-
-@dataclass(frozen=True, slots=True)
-class Drawing:
-    """The SVG, and where each text in it stands."""
-
-    svg: str
-    texts: tuple[TextBox, ...]
+ABOVE = 10.0
+TALL = 620.0
 
 
 def to_svg(story: Story) -> str:
     """The story as an ``<svg>`` element; the same story gives the same bytes."""
-    return draw(story).svg
+    return _Picture(story).svg()
 
 
-def draw(story: Story) -> Drawing:
-    """The SVG with the geometry of its texts."""
-    return _Sheet(story).drawing()
-
-
-class _Sheet:
+class _Picture:
     def __init__(self, story: Story) -> None:
-        self.story = story
-        self.sends = story.sends()
-        self.received = {step.key for step in story.steps if isinstance(step, Receive)}
-        self.order = {lane.key: number for number, lane in enumerate(story.lanes)}
-        self.x = self._columns()
-        self.right = max(self._reach(step) for step in (None, *story.steps))
-        self.shapes: list[str] = []
-        self.words: list[str] = []
-        self.texts: list[TextBox] = []
-        self.sent_at: dict[str, float] = {}
-        self.y = MARGIN
+        self._story = story
+        self._plan = plan(story)
+        self._rows = self._plan.rows
+        self._number = {lane.key: number for number, lane in enumerate(story.lanes)}
+        self._left_in = {row.content.left for row in self._rows if isinstance(row.content, Journey)}
+        self._sheet = Sheet()
+        self._at: dict[int, float] = {}
+        self._breaks: list[tuple[float, float]] = []
+        self._columns = columns(story, self._plan)
+        self._x, self._room = self._columns.at, self._columns.room
+        self._right = self._columns.right
+        self._y = MARGIN
 
-    def drawing(self) -> Drawing:
-        self._head()
-        top = self.y
-        for step in self.story.steps:
-            self._step(step)
-        self.y += 8
-        lives = [f'<path class="life" d="M{x:g} {top:g}V{self.y:g}"/>' for x in self.x.values()]
-        self._conclusion()
-        height = self.y + MARGIN - 6
-        total = self.right + MARGIN
-        title, words = self.story.title or "sequence diagram", self.story.text()
-        svg = (
-            f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label={quoteattr(_clean(title))} '
-            f'width="{total:g}" height="{height:g}" viewBox="0 0 {total:g} {height:g}">'
-            f"<title>{_text(title)}</title><desc>{_text(words)}</desc><style>{_STYLE}</style>"
-            f'<rect class="paper" x="0.5" y="0.5" width="{total - 1:g}" height="{height - 1:g}" rx="8"/>'
-            f"{''.join(lives)}{''.join(self.shapes)}{''.join(self.words)}</svg>"
+    def svg(self) -> str:
+        if self._story.title:
+            self._paragraph(self._story.title, TITLE)
+            self._y += 12
+        self._titles()
+        top = self._y
+        for index, row in enumerate(self._rows):
+            self._draw(index, row)
+        self._y += 16
+        self._lives(top, self._y)
+        if self._y - top > TALL:
+            self._titles()
+        if self._story.conclusion:
+            self._y += 14
+            self._paragraph(self._story.conclusion, LABEL)
+        return self._wrapped(self._right + MARGIN, self._y + MARGIN)
+
+    def _wrapped(self, width: float, height: float) -> str:
+        title = clean(self._story.title) or "Sequence diagram"
+        words = "\n".join(line for line in to_prose(self._story).splitlines())
+        body = "\n".join(self._sheet.elements())
+        name = "story-" + hashlib.sha256(f"{title}\n{words}\n{body}".encode()).hexdigest()[:12]
+        return (
+            f'<svg xmlns="http://www.w3.org/2000/svg" class="{PICTURE}" role="img" '
+            f'aria-labelledby="{name}-title" aria-describedby="{name}-words" width="{number(width)}" '
+            f'height="{number(height)}" viewBox="0 0 {number(width)} {number(height)}" '
+            f'font-family="{FAMILY}" font-size="13">\n'
+            f'<title id="{name}-title">{escape(title)}</title>\n<desc id="{name}-words">{escape(words)}</desc>\n'
+            f"<style>{style_sheet()}</style>\n"
+            f'<rect class="fill-paper stroke-edge" x="0.5" y="0.5" width="{number(width - 1)}" '
+            f'height="{number(height - 1)}" rx="6" fill="{LIGHT["paper"]}" stroke="{LIGHT["edge"]}"/>\n'
+            f"{body}\n</svg>"
         )
-        return Drawing(svg, tuple(self.texts))
 
-    # columns
+    # rows
 
-    def _columns(self) -> dict[str, float]:
-        lanes = self.story.lanes
-        heads = [width(_title(lane.title), SIZE) * 1.08 + 2 * PAD for lane in lanes]
-        gaps = [max(NARROWEST, (a + b) / 2 + 14) for a, b in pairwise(heads)]
-        for step in self.story.steps:
-            self._widen(gaps, step)
-        left = MARGIN + max([heads[0] / 2, *(self._left_of_first(step) for step in self.story.steps)])
-        places = {lanes[0].key: left}
-        for lane, gap in zip(lanes[1:], gaps, strict=True):
-            left += gap
-            places[lane.key] = left
-        return places
+    def _draw(self, index: int, row: Row) -> None:
+        self._y += ABOVE
+        top, time = self._y, captions.time(row.at)
+        self._sheet.block(time, MARGIN, top + 1, colour="soft", clear=False)
+        match row.content:
+            case Journey() if row.content.source == row.content.target:
+                self._loop(index, row.content)
+            case Journey() if row.content.left is not None:
+                self._arrival(index, row.content)
+            case Journey():
+                self._straight(index, row.content)
+            case Departure():
+                self._departure(index, row.content)
+            case Note():
+                self._note(index, row.content)
+            case Crash():
+                self._crash(index, row.content)
+            case Mark():
+                self._mark(row.content)
+            case Gap():
+                self._gap(row.content)
+        self._y = max(self._y, top + time.height)
 
-    def _widen(self, gaps: list[float], step: Step) -> None:
-        ends = self._ends(step)
-        if ends is None:
+    def _straight(self, index: int, journey: Journey) -> None:
+        start, end = self._x[journey.source], self._x[journey.target]
+        label = captions.label(journey, abs(end - start) - 28)
+        low, high = self._space(journey, label.width)
+        self._sheet.block(label, (low + high - label.width) / 2, self._y, anchor="middle")
+        self._y += label.height + 4
+        self._at[index] = self._y
+        self._line(journey, start, self._y, end, self._y)
+        if index in self._left_in:
+            self._sheet.dot(start, self._y, STROKES[journey.kind].colour)
+        self._y += 5
+        detail = captions.small(journey.detail, abs(end - start) - 28)
+        low, high = self._space(journey, detail.width)
+        self._sheet.block(detail, (low + high - detail.width) / 2, self._y, colour="soft", anchor="middle")
+        self._y += detail.height
+
+    def _space(self, journey: Journey, wanted: float) -> tuple[float, float]:
+        """Where a text over an arrow is centred: the gap beside the sender, or the whole way when it is too wide."""
+        start, end = self._x[journey.source], self._x[journey.target]
+        beside = self._x[journey.source + (1 if end > start else -1)]
+        return (start, beside) if wanted + 28 <= abs(beside - start) else (start, end)
+
+    def _arrival(self, index: int, journey: Journey) -> None:
+        start, end = self._x[journey.source], self._x[journey.target]
+        self._at[index] = tip = self._y + 3
+        self._line(journey, start, self._at[journey.left or 0], end, tip)
+        self._y = tip + 6
+        step = 1 if end > start else -1
+        room = abs(end - self._x[journey.target - step]) - 26
+        for block, colour in ((captions.label(journey, room), "ink"), (captions.small(journey.detail, room), "soft")):
+            left = end - 12 - block.width if step > 0 else end + 12
+            self._sheet.block(block, left, self._y, colour=colour, anchor="end" if step > 0 else "start")
+            self._y += block.height
+
+    def _departure(self, index: int, departure: Departure) -> None:
+        x, step = self._x[departure.lane], -1 if departure.toward < departure.lane else 1
+        blocks = [
+            (captions.label(departure, self._room), "ink"),
+            (captions.small(departure.detail, self._room), "soft"),
+        ]
+        for block, colour in blocks:
+            left = x + 10 if step > 0 else x - 10 - block.width
+            self._sheet.block(block, left, self._y, colour=colour, anchor="start" if step > 0 else "end")
+            self._y += block.height
+        self._y += 4
+        self._at[index] = self._y
+        self._sheet.dot(x, self._y, "event")
+        if departure.fate == "travels":
             return
-        low, high = sorted(self.order[lane] for lane in ends)
-        wanted = _block(self._label(step)) + 40
-        missing = wanted - sum(gaps[low:high])
-        if missing > 0:
-            for number in range(low, high):
-                gaps[number] += missing / (high - low)
+        self._sheet.line(f"M{number(x)} {number(self._y)}h{step * 26}", "event")
+        self._sheet.line(f"M{number(x + step * 30)} {number(self._y)}h{step * 24}", "event", dash="2 4")
+        if departure.fate == "lost":
+            self._cross(x + step * 60, self._y)
+        fate = captions.small("lost" if departure.fate == "lost" else "on its way", 90.0)
+        self._y += 5
+        self._sheet.block(fate, x + 10 if step > 0 else x - 10 - fate.width, self._y, colour="soft")
+        self._y += fate.height
 
-    def _ends(self, step: Step) -> tuple[str, str] | None:
-        """The two lanes of an arrow; None for what stands on one lane."""
-        if isinstance(step, Call) and step.source != step.target:
-            return step.source, step.target
-        if isinstance(step, Receive) and self.sends[step.key].lane != step.lane:
-            return self.sends[step.key].lane, step.lane
-        return None
-
-    def _left_of_first(self, step: Step) -> float:
-        lane = _lane_of(step)
-        if lane is None or self.order[lane] or self._ends(step):
-            return 0
-        return _block(self._label(step)) / 2 + PAD if isinstance(step, Note | Crash) else 10
-
-    def _reach(self, step: Step | None) -> float:
-        """How far to the right a step stands out."""
-        last = self.story.lanes[-1]
-        if step is None:
-            heading = MARGIN + width(self.story.title, SIZE) * 1.3
-            return max(self.x[last.key] + width(_title(last.title), SIZE) * 0.54 + PAD, heading, 420.0)
-        lane = _lane_of(step)
-        if lane is None or self._ends(step):
-            return 0
-        words = _block(self._label(step))
-        return self.x[lane] + (words / 2 + PAD if isinstance(step, Note | Crash) else words + 16)
-
-    # drawing
-
-    def _head(self) -> None:
-        if self.story.title:
-            self._put([self.story.title], MARGIN, self.y, "title", factor=1.3)
-            self.y += 30
-        for lane in self.story.lanes:
-            title = _title(lane.title)
-            wide = width(title, SIZE) * 1.08 + 2 * PAD
-            x = self.x[lane.key] - wide / 2
-            self.shapes.append(f'<rect class="head" x="{x:g}" y="{self.y:g}" width="{wide:g}" height="27" rx="5"/>')
-            self._put([title], self.x[lane.key], self.y + 5, "headtext", anchor="middle", factor=1.08)
-        self.y += 27
-
-    def _step(self, step: Step) -> None:
-        lines = self._label(step)
-        if isinstance(step, Send):
-            self._send(step, lines)
-        elif isinstance(step, Receive | Call):
-            self._arrow(step, lines)
-        elif isinstance(step, Note | Crash):
-            self._box(step, lines)
-        elif isinstance(step, Mark):
-            self._mark(lines)
+    def _loop(self, index: int, journey: Journey) -> None:
+        x, stroke = self._x[journey.source], STROKES[journey.kind]
+        left = None if journey.left is None else self._at[journey.left]
+        label, detail = captions.label(journey, self._room), captions.small(journey.detail, self._room)
+        self._at[index] = self._y + 5
+        out, back = left if left is not None else self._y + 5, self._y + 17
+        self._sheet.line(
+            f"M{number(x)} {number(out)}h16q8 0 8 8V{number(back - 6)}q0 6 -8 6H{number(x + 6)}",
+            stroke.colour,
+            dash=stroke.dash,
+            layer="lines" if left is None else "travels",
+        )
+        if journey.kind == "lost":
+            self._cross(x + 9, back)
         else:
-            self._gap(lines)
+            self._tip(x + 20, back, x, back, stroke)
+        top = self._y
+        for block, colour in ((label, "ink"), (detail, "soft")):
+            self._sheet.block(block, x + 32, top, colour=colour)
+            top += block.height
+        self._y = max(top, back + 5)
 
-    def _send(self, step: Send, lines: list[str]) -> None:
-        if step.key in self.received:
-            self.y += 12
-            x, y = self.x[step.lane], self.y
-            self.shapes.append(f'<circle class="dot" cx="{x:g}" cy="{y:g}" r="3.6"/>')
-            self.sent_at[step.key] = y
-            return
-        self.y += 10
-        x, y = self.x[step.lane], self.y + LINE / 2
-        self.shapes.append(f'<circle class="dot" cx="{x:g}" cy="{y:g}" r="3.6"/>')
-        self._put(lines, x + 12, self.y, "halo")
-        self.y += len(lines) * LINE
+    def _note(self, index: int, note: Note) -> None:
+        fill, stroke = ("note", "edge") if note.tone == "plain" else (f"{note.tone}-note", note.tone)
+        self._boxed(index, self._number[note.lane], captions.remark(note, self._room), fill, stroke)
 
-    def _arrow(self, step: Receive | Call, lines: list[str]) -> None:
-        ends = self._ends(step)
-        kind = _classes(step)
-        if ends is None:
-            self._beside(step, lines)
+    def _crash(self, index: int, crash: Crash) -> None:
+        self._boxed(index, self._number[crash.lane], captions.remark(crash, self._room), "bad-note", "bad")
+        x = self._x[self._number[crash.lane]]
+        self._at[index] = self._y + 9
+        self._cross(x, self._y + 9)
+        self._y += 15
+
+    def _boxed(self, index: int, lane: int, block: Block, fill: str, stroke: str) -> None:
+        wide, tall = block.width + 2 * PAD, block.height + 8
+        left = self._x[lane] - wide / 2
+        self._at[index] = self._y
+        self._sheet.box(left, self._y, wide, tall, fill, stroke)
+        self._sheet.block(block, left + PAD, self._y + 4, clear=False)
+        self._y += tall
+
+    def _mark(self, mark: Mark) -> None:
+        self._y += 4
+        middle = (self._columns.left + self._right) / 2
+        block = captions.block(mark.text, self._right - self._columns.left - 20, STRONG, "bad")
+        left, right, tall = MARGIN / 2, self._right + MARGIN / 2, block.height + 14
+        self._sheet.shape(f"M{number(left)} {number(self._y)}H{number(right)}v{number(tall)}H{number(left)}Z",
+                          "bad-note", layer="bands")  # fmt: skip
+        for y in (self._y, self._y + tall):
+            self._sheet.line(f"M{number(left)} {number(y)}H{number(right)}", "bad", width=2, layer="bands")
+        for key in mark.lanes:
+            x = self._x[self._number[key]]
+            self._sheet.shape(f"M{number(x - 6)} {number(self._y - 8)}h12l-6 8Z", "bad")
+        self._sheet.block(block, middle - block.width / 2, self._y + 7, colour="bad", clear=False)
+        self._y += tall + 4
+
+    def _gap(self, gap: Gap) -> None:
+        self._y += 2
+        left, right = MARGIN / 2, self._right + MARGIN / 2
+        block = captions.block(gap.text, right - left - 80, ASIDE)
+        middle, half, tall = (left + right) / 2, block.width / 2 + 12, block.height
+        self._breaks.append((self._y - 6, self._y + tall + 6))
+        y = self._y + tall / 2
+        for start, end in ((left, middle - half), (middle + half, right)):
+            self._sheet.line(f"M{number(start)} {number(y)}H{number(end)}", "life", width=1.2, dash="1.5 5")
+        self._sheet.block(block, middle - block.width / 2, self._y, colour="soft", anchor="middle")
+        self._y += tall + 2
+
+    def _titles(self) -> None:
+        tall = max(head.height for head in self._columns.heads) + 10
+        for x, head in zip(self._x, self._columns.heads, strict=True):
+            wide = head.width + 2 * PAD
+            self._sheet.box(x - wide / 2, self._y, wide, tall, "head", "edge")
+            top = self._y + (tall - head.height) / 2
+            self._sheet.block(head, x - head.width / 2, top, anchor="middle", clear=False)
+        self._y += tall
+
+    def _lives(self, top: float, bottom: float) -> None:
+        for lane, x in enumerate(self._x):
+            down = [
+                (self._at[outage.start], bottom if outage.end is None else self._at[outage.end])
+                for outage in self._plan.outages
+                if outage.lane == lane
+            ]
+            ends = sorted({top, bottom, *(y for span in (*self._breaks, *down) for y in span)})
+            for start, end in pairwise(ends):
+                middle = (start + end) / 2
+                if any(low < middle < high for low, high in self._breaks):
+                    continue
+                dead = any(low < middle < high for low, high in down)
+                self._sheet.line(f"M{number(x)} {number(start)}V{number(end)}", "life", width=1.2 if dead else 1,
+                                 dash="1.5 5" if dead else "", layer="lives")  # fmt: skip
+
+    def _paragraph(self, text: str, face: Face) -> None:
+        block = captions.block(text, max(min(self._right - MARGIN, 640.0), 280.0), face, even=False)
+        self._sheet.block(block, MARGIN, self._y)
+        self._right = max(self._right, MARGIN + block.width)
+        self._y += block.height
+
+    # lines
+
+    def _line(self, journey: Journey, x: float, y: float, end: float, tip: float) -> None:
+        stroke = STROKES[journey.kind]
+        layer = "lines" if journey.left is None else "travels"
+        if journey.kind == "lost":
+            stop_x, stop_y = x + (end - x) * 0.66, y + (tip - y) * 0.66
+            self._sheet.line(_path(x, y, stop_x, stop_y), stroke.colour, layer=layer)
+            self._sheet.line(_path(stop_x, stop_y, end, tip), "life", dash="1.5 5", layer=layer)
+            self._cross(stop_x, stop_y)
             return
-        source, target = ends
-        self.y += 8
-        top = self.y
-        self.y += len(lines) * LINE + 5
-        start, end, y = self.x[source], self.x[target], self.y
-        away = 1 if end > start else -1
-        self._put(
-            lines,
-            (start + end) / 2
-            if abs(self.order[source] - self.order[target]) == 1
-            else end - away * (_block(lines) / 2 + 16),
-            top,
-            "halo",
-            anchor="middle",
+        back = 5 if stroke.filled else 1
+        length = hypot(end - x, tip - y)
+        self._sheet.line(
+            _path(x, y, end - (end - x) * back / length, tip - (tip - y) * back / length),
+            stroke.colour,
+            dash=stroke.dash,
+            layer=layer,
+            width=1.5 if journey.left is None else 1.3,
         )
-        from_y = self.sent_at.get(step.key, y) if isinstance(step, Receive) else y
-        if isinstance(step, Call) and step.lost:
-            stop = start + (end - start) * 0.62
-            self.shapes.append(f'<path class="line {kind}" d="M{start:g} {y:g}H{stop:g}"/>{_cross(stop, y)}')
+        self._tip(x, y, end, tip, stroke)
+
+    def _tip(self, x: float, y: float, end: float, tip: float, stroke: Stroke) -> None:
+        """An arrow head at the end of a line, turned as the line is."""
+        length = hypot(end - x, tip - y)
+        across, down = (end - x) / length, (tip - y) / length
+        end -= across
+        corners = [(end - across * 9 + side * down * 4, tip - down * 9 - side * across * 4) for side in (1, -1)]
+        (one_x, one_y), (two_x, two_y) = corners
+        path = f"M{number(one_x)} {number(one_y)}L{number(end)} {number(tip)}L{number(two_x)} {number(two_y)}"
+        if stroke.filled:
+            self._sheet.shape(path + "Z", stroke.colour)
         else:
-            tip = _tip(start, from_y, end, y)
-            self.shapes.append(
-                f'<path class="line {kind}" d="M{start:g} {from_y:g}L{end - away * 4:g} {y:g}"/>'
-                f'<path class="tip {kind}" d="{tip}"/>'
-            )
-        self.y += 5
+            self._sheet.line(path, stroke.colour)
 
-    def _beside(self, step: Receive | Call, lines: list[str]) -> None:
-        lane = step.lane if isinstance(step, Receive) else step.source
-        self.y += 8
-        x, y = self.x[lane], self.y + LINE / 2
-        tip = _tip(x + 20, y, x, y)
-        self.shapes.append(f'<path class="tip {_classes(step)}" d="{tip}"/>')
-        self._put(lines, x + 14, self.y, "halo")
-        self.y += len(lines) * LINE
-
-    def _box(self, step: Note | Crash, lines: list[str]) -> None:
-        tone = "bad" if isinstance(step, Crash) else step.tone
-        wide, tall = _block(lines) + 2 * PAD, len(lines) * LINE + 8
-        self.y += 8
-        x = self.x[step.lane]
-        self.shapes.append(
-            f'<rect class="box {tone}" x="{x - wide / 2:g}" y="{self.y:g}" width="{wide:g}" height="{tall:g}" rx="4"/>'
-        )
-        self._put(lines, x, self.y + 3, "", anchor="middle")
-        self.y += tall
-        if isinstance(step, Crash):
-            self.shapes.append(_cross(x, self.y + 9))
-            self.y += 14
-
-    def _mark(self, lines: list[str]) -> None:
-        tall = len(lines) * LINE + 10
-        self.y += 10
-        self.shapes.append(
-            f'<rect class="mark" x="{MARGIN / 2:g}" y="{self.y:g}" width="{self.right:g}" height="{tall:g}" rx="4"/>'
-        )
-        self._put(lines, (self.right + MARGIN) / 2, self.y + 4, "marktext", anchor="middle", factor=1.08)
-        self.y += tall
-
-    def _gap(self, lines: list[str]) -> None:
-        self.y += 10
-        middle = (self.right + MARGIN) / 2
-        half = _block(lines) / 2 + 10
-        y = self.y + len(lines) * LINE / 2
-        self.shapes.append(
-            f'<path class="gap" d="M{MARGIN / 2:g} {y:g}H{middle - half:g}'
-            f'M{middle + half:g} {y:g}H{self.right + MARGIN / 2:g}"/>'
-        )
-        self._put(lines, middle, self.y, "gaptext halo", anchor="middle")
-        self.y += len(lines) * LINE
-
-    def _conclusion(self) -> None:
-        if not self.story.conclusion:
-            return
-        limit = max(int((self.right - MARGIN) / (SIZE * 0.62)), 40)
-        lines = wrap(self.story.conclusion, limit)
-        self.y += 16
-        self._put(lines, MARGIN, self.y, "conclusion")
-        self.right = max(self.right, MARGIN + _block(lines))
-        self.y += len(lines) * LINE
-
-    def _put(
-        self, lines: list[str], x: float, y: float, kind: str, *, anchor: str = "start", factor: float = 1.0
-    ) -> None:
-        for number, line in enumerate(lines):
-            top = y + number * LINE
-            wide = width(line, SIZE) * factor
-            self.words.append(
-                f'<text class="{kind}" x="{x:g}" y="{top + 13:g}" text-anchor="{anchor}">{_text(line)}</text>'
-            )
-            left = x - wide / 2 if anchor == "middle" else x
-            self.texts.append(TextBox(line, left, top, wide, LINE))
-
-    def _label(self, step: Step) -> list[str]:
-        if isinstance(step, Send):
-            return wrap(f"{step.label} (on its way)", WRAP)
-        if isinstance(step, Receive):
-            note = f" ({step.note})" if step.note else ""
-            again = "again: " if step.again else ""
-            return wrap(f"{_SIGNS[step.tone]}{again}{self.sends[step.key].label}{note}", WRAP)
-        if isinstance(step, Call):
-            return wrap(_SIGNS[step.tone] + step.label, WRAP)
-        if isinstance(step, Note):
-            return wrap(_SIGNS[step.tone] + step.text, WRAP)
-        if isinstance(step, Crash):
-            return wrap(f"✗ {step.text}", WRAP)
-        limit = max(int((self.right - MARGIN) / (SIZE * 0.72)), 30)
-        return wrap(f"✗ {step.text}" if isinstance(step, Mark) else step.text, limit)
+    def _cross(self, x: float, y: float) -> None:
+        self._sheet.line(f"M{number(x - 5)} {number(y - 5)}l10 10m0 -10l-10 10", "bad", width=2.2)
 
 
-def _block(lines: list[str]) -> float:
-    return max(width(line, SIZE) for line in lines)
-
-
-def _title(title: str) -> str:
-    return " ".join(title.split())
-
-
-def _lane_of(step: Step) -> str | None:
-    if isinstance(step, Call):
-        return step.source
-    return None if isinstance(step, Mark | Gap) else step.lane
-
-
-def _classes(step: Receive | Call) -> str:
-    names: list[Tone | str] = [step.tone] if step.tone != "plain" else []
-    if isinstance(step, Receive) and step.again:
-        names.append("again")
-    if isinstance(step, Call) and step.reply:
-        names.append("reply")
-    return " ".join(names)
-
-
-def _tip(start_x: float, start_y: float, end_x: float, end_y: float) -> str:
-    """An arrow head at the end of a line, turned as the line is."""
-    length = ((end_x - start_x) ** 2 + (end_y - start_y) ** 2) ** 0.5 or 1.0
-    across, down = (end_x - start_x) / length, (end_y - start_y) / length
-    back_x, back_y = end_x - across * 10, end_y - down * 10
-    return (
-        f"M{end_x:.1f} {end_y:.1f}L{back_x - down * 4.5:.1f} {back_y + across * 4.5:.1f}"
-        f"L{back_x + down * 4.5:.1f} {back_y - across * 4.5:.1f}Z"
-    )
-
-
-def _cross(x: float, y: float) -> str:
-    return f'<path class="cross" d="M{x - 5:g} {y - 5:g}l10 10m-10 0l10 -10"/>'
-
-
-def _clean(text: str) -> str:
-    """Without the characters that XML cannot carry."""
-    return _UNPRINTABLE.sub("", text)
-
-
-def _text(text: str) -> str:
-    return escape(_clean(text))
+def _path(x: float, y: float, end: float, tip: float) -> str:
+    return f"M{number(x)} {number(y)}L{number(end)} {number(tip)}"

@@ -8,101 +8,175 @@ from datetime import datetime
 from html import escape
 from typing import Any, cast
 
-from payments_lab.diagrams.measure import columns as cells_wide
-from payments_lab.diagrams.measure import wrap
+from payments_lab.diagrams.wrapping import cells, clean, wrap
 
-WIDEST_CELL = 40
+WIDTH = 96
+NARROWEST = 6
+
+_RULE = "var(--jp-content-font-color3,currentColor)"
+_HAIRLINE = "var(--jp-border-color2,rgba(128,128,128,.4))"
+_SOFT = "var(--jp-content-font-color2,inherit)"
+
+
+class TableError(ValueError):
+    """The rows and the columns do not fit together; the message names the row."""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """``rows`` of values under ``columns``; numbers stand on the right."""
+    """``rows`` of values under ``columns``; a column of numbers stands on the right.
 
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Any, ...], ...]
+    Values may be anything: numbers, texts, dates, None, documents within documents. Raises TableError for a row that
+    has more or fewer values than there are columns.
+    """
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]] = ()
     title: str = ""
+    caption: str = ""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "columns", tuple(self.columns))
+        object.__setattr__(self, "rows", tuple(tuple(row) for row in self.rows))
         for number, row in enumerate(self.rows, 1):
             if len(row) != len(self.columns):
-                raise ValueError(f"row {number} has {len(row)} values for {len(self.columns)} columns")
+                raise TableError(
+                    f"row {number} has {len(row)} values for {len(self.columns)} columns ({', '.join(self.columns)})"
+                )
 
     @classmethod
     def of_documents(
-        cls, documents: Iterable[Mapping[str, Any]], columns: Sequence[str] | None = None, title: str = ""
+        cls,
+        documents: Iterable[Mapping[str, Any]],
+        columns: Sequence[str] | None = None,
+        title: str = "",
+        caption: str = "",
     ) -> Table:
-        """One row a document; without ``columns``, every field that any of them has."""
+        """One row a document; without ``columns``, every field that any of them has, in the order first met."""
         found = list(documents)
         names = tuple(columns) if columns else tuple(dict.fromkeys(name for document in found for name in document))
-        return cls(names, tuple(tuple(document.get(name, "") for name in names) for document in found), title)
+        return cls(names, tuple(tuple(document.get(name) for name in names) for document in found), title, caption)
 
-    def __str__(self) -> str:
-        body = [[_shown(value) for value in row] for row in self.rows]
-        wrapped = [[wrap(cell, WIDEST_CELL) for cell in row] for row in body]
-        widths = [
-            max([cells_wide(name), *(cells_wide(line) for row in wrapped for line in row[number])])
-            for number, name in enumerate(self.columns)
-        ]
-        lines = [self.title] if self.title else []
-        if not self.columns:
-            return "\n".join([*lines, "(none)"])
-        lines.append("  ".join(_pad(name, width) for name, width in zip(self.columns, widths, strict=True)).rstrip())
-        lines.append("  ".join("─" * width for width in widths))
-        for values, row in zip(self.rows, wrapped, strict=True):
-            lines += self._text_row(values, row, widths)
-        if not self.rows:
-            lines.append("(none)")
-        return "\n".join(lines)
-
-    @staticmethod
-    def _text_row(values: tuple[Any, ...], row: list[list[str]], widths: list[int]) -> list[str]:
-        height = max(len(cell) for cell in row) if row else 0
-        lines: list[str] = []
-        for number in range(height):
-            parts = [
-                _pad(cell[number] if number < len(cell) else "", width, right=_is_number(value))
-                for value, cell, width in zip(values, row, widths, strict=True)
-            ]
-            lines.append("  ".join(parts).rstrip())
-        return lines
+    def text(self, width: int | None = None) -> str:
+        """The table as characters, at most ``width`` columns where so many columns can be had; wide cells wrap."""
+        return "\n".join(line.rstrip() for line in _Page(self, width or WIDTH).lines())
 
     def html(self) -> str:
-        """A table element without scripts or styles beyond alignment."""
-        head = "".join(f'<th style="text-align:left">{escape(name)}</th>' for name in self.columns)
-        body = "".join(
-            "<tr>" + "".join(f'<td style="text-align:{_side(v)}">{escape(_shown(v))}</td>' for v in row) + "</tr>"
-            for row in self.rows
-        )
-        caption = (
-            f'<caption style="text-align:left;font-weight:600">{escape(self.title)}</caption>' if self.title else ""
-        )
-        none = f'<tr><td colspan="{len(self.columns)}"><em>none</em></td></tr>'
-        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body or none}</tbody></table>"
+        """A ``<table>`` without scripts; its colours are the notebook's, or the page's."""
+        return _html(self)
+
+    def __str__(self) -> str:
+        return self.text()
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return {"text/plain": str(self), "text/html": self.html()}
+        return {"text/plain": self.text(), "text/html": self.html()}
 
 
-def _shown(value: Any) -> str:
-    if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%d %H:%M:%S")
-    if isinstance(value, Mapping):
-        pairs = cast("Mapping[str, Any]", value)
-        return ", ".join(f"{name}: {_shown(item)}" for name, item in pairs.items())
-    if isinstance(value, list | tuple):
-        items = cast("Sequence[Any]", value)
-        return ", ".join(_shown(item) for item in items)
-    return str(value)
+class _Page:
+    def __init__(self, table: Table, width: int) -> None:
+        self._table = table
+        self._right = _right_columns(table)
+        self._cells = [list(map(clean, table.columns)), *([clean(shown(value)) for value in row] for row in table.rows)]
+        self._width = width
+        self._widths = self._shared(width)
+
+    def lines(self) -> list[str]:
+        table, rule = self._table, "─" * (sum(self._widths) + 2 * max(len(self._widths) - 1, 0))
+        lines = wrap(table.title, self._width, even=False) if table.title else []
+        if not self._widths:
+            return [*lines, "(none)"]
+        lines += [rule, *self._row(self._cells[0]), rule]
+        bodies = [self._row(row) for row in self._cells[1:]]
+        airy = any(len(body) > 1 for body in bodies)
+        for number, body in enumerate(bodies):
+            lines += ["", *body] if airy and number else body
+        lines += [*([] if bodies else ["(none)"]), rule]
+        return lines + (wrap(table.caption, self._width, even=False) if table.caption else [])
+
+    def _row(self, row: list[str]) -> list[str]:
+        wrapped = [wrap(cell, width, even=False) for cell, width in zip(row, self._widths, strict=True)]
+        lines: list[str] = []
+        for number in range(max(map(len, wrapped))):
+            parts = [
+                _pad(cell[number] if number < len(cell) else "", width, right=right)
+                for cell, width, right in zip(wrapped, self._widths, self._right, strict=True)
+            ]
+            lines.append("  ".join(parts))
+        return lines
+
+    def _shared(self, width: int) -> list[int]:
+        """As wide as the widest cell; where that is too much together, the wide ones give first."""
+        wanted = [max(map(cells, column), default=0) or 1 for column in zip(*self._cells, strict=True)]
+        limit = max(wanted, default=0)
+        while limit > NARROWEST and sum(min(each, limit) + 2 for each in wanted) - 2 > width:
+            limit -= 1
+        return [min(each, limit) for each in wanted]
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def shown(value: Any) -> str:
+    """A value as a reader wants to see it: no quotes, no braces, dates to the second, a dash for nothing."""
+    match value:
+        case None:
+            return "–"
+        case bool():
+            return "yes" if value else "no"
+        case datetime():
+            return value.strftime("%Y-%m-%d %H:%M:%S")
+        case Mapping():
+            pairs = cast("Mapping[Any, Any]", value)
+            return ", ".join(f"{name}: {shown(item)}" for name, item in pairs.items())
+        case list() | tuple():
+            return ", ".join(shown(item) for item in cast("Sequence[Any]", value))
+        case _:
+            return str(value)
 
 
-def _side(value: Any) -> str:
-    return "right" if _is_number(value) else "left"
+def _html(table: Table) -> str:
+    sides = ["right" if right else "left" for right in _right_columns(table)]
+    head = "".join(
+        f'<th scope="col" style="text-align:{side};padding:4px 10px;border-bottom:1px solid {_RULE};font-weight:600;'
+        f'vertical-align:bottom">{escape(clean(name))}</th>'
+        for name, side in zip(table.columns, sides, strict=True)
+    )
+    body = "".join(f"<tr>{_html_row(row, sides)}</tr>" for row in table.rows)
+    nothing = f'<tr><td colspan="{max(len(sides), 1)}" style="padding:3px 10px;text-align:left"><em>none</em></td></tr>'
+    title = (
+        '<caption style="caption-side:top;text-align:left;padding:4px 10px;font-weight:600;color:inherit">'
+        f"{escape(clean(table.title))}</caption>"
+        if table.title
+        else ""
+    )
+    caption = (
+        f'<tfoot><tr><td colspan="{max(len(sides), 1)}" style="padding:6px 10px;text-align:left;color:{_SOFT};'
+        f'white-space:normal">{escape(clean(table.caption))}</td></tr></tfoot>'
+        if table.caption
+        else ""
+    )
+    return (
+        f'<table style="border-collapse:collapse;margin:4px 0;border-top:2px solid {_RULE};'
+        f'border-bottom:2px solid {_RULE}">{title}<thead><tr>{head}</tr></thead><tbody>{body or nothing}</tbody>'
+        f"{caption}</table>"
+    )
 
 
-def _pad(text: str, width: int, *, right: bool = False) -> str:
-    blanks = " " * (width - cells_wide(text))
+def _html_row(row: Sequence[Any], sides: list[str]) -> str:
+    return "".join(
+        f'<td style="text-align:{side};padding:3px 10px;border-bottom:1px solid {_HAIRLINE};vertical-align:top;'
+        f'max-width:32em;white-space:normal;overflow-wrap:break-word">{escape(clean(shown(value)))}</td>'
+        for value, side in zip(row, sides, strict=True)
+    )
+
+
+def _right_columns(table: Table) -> list[bool]:
+    """Which columns hold numbers and nothing else, but for gaps."""
+    return [_is_numeric([row[number] for row in table.rows]) for number in range(len(table.columns))]
+
+
+def _is_numeric(values: list[Any]) -> bool:
+    given = [value for value in values if value is not None]
+    return bool(given) and all(isinstance(value, int | float) and not isinstance(value, bool) for value in given)
+
+
+def _pad(text: str, width: int, *, right: bool) -> str:
+    blanks = " " * (width - cells(text))
     return blanks + text if right else text + blanks
