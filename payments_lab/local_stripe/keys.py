@@ -58,8 +58,8 @@ def _check_test_key(key: str | None) -> None:
     if key.startswith(LIVE_KEYS):
         raise unauthorized("This is a local Stripe for tests: it never takes a live key. Use a test key (sk_test_...).")
     if not key.startswith((SECRET_KEYS, RESTRICTED_KEYS, PUBLISHABLE_KEYS)):
-        raise unauthorized(f"Invalid API Key provided: {_masked(key)}")
+        raise unauthorized(f"Invalid API Key provided: {key[:4]}{'*' * 8}")
 
 
 def _masked(key: str) -> str:
-    return f"{key[:8]}{'*' * 12}{key[-4:]}" if len(key) > 16 else f"{key[:3]}{'*' * 8}"
+    return f"{key[:8]}{'*' * 12}{key[-4:]}"
