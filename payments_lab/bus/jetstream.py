@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from payments_lab.bus.checks import DUPLICATE_WINDOW, MAX_PAYLOAD, check_headers, check_message_id, check_payload
 from payments_lab.bus.jetstream_members import MESSAGE_ID, SENDER, JetStreamMember
 from payments_lab.bus.protocol import BusError, ConsumerConfig, DeadLetter, Handler, PubAck, PublishUnconfirmed
-from payments_lab.bus.remote import Patience
+from payments_lab.bus.remote import Patience, log
 from payments_lab.bus.subjects import check_listenable, check_publishable, durable_name, matches
 
 if TYPE_CHECKING:
@@ -117,6 +117,8 @@ class JetStreamBus:
     async def drain(self) -> None:
         """Take no more deliveries, finish those in hand, give back the rest, then return. Publishing still works."""
         members, self._members = self._members, []
+        for member in members:
+            member.begin_nothing_new()
         await asyncio.gather(*(member.unsubscribe() for member in members))
         if self.client.is_connected:
             await self.client.flush()
@@ -124,7 +126,10 @@ class JetStreamBus:
     async def close(self) -> None:
         """Drain, and let go of the connection."""
         await self.drain()
-        await self.client.close()
+        try:
+            await self.client.close()
+        except OSError as error:
+            log.warning("%s closed its connection to a server that was gone: %s", self.name, error)
 
     def reconnected(self) -> None:
         """Ask for messages again: a server that was away has forgotten who waits."""

@@ -121,6 +121,7 @@ class JetStreamMember:
         self._heard = 0.0
         self._in_hand = asyncio.Lock()
         self._closing = False
+        self._not_begun: list[Msg] = []
         self._watch: asyncio.Task[None] | None = None
         self._asking: set[asyncio.Task[None]] = set()
 
@@ -134,19 +135,22 @@ class JetStreamMember:
         """Finish the delivery in hand, give back what was not begun, and leave."""
         from nats.errors import Error
 
-        if self._closing or self._inbox is None or self._watch is None:
+        if self._inbox is None or self._watch is None:
             return
-        self._closing = True
+        self.begin_nothing_new()
         self._watch.cancel()
-        async with self._in_hand:
-            pass
+        self._watch = None
         try:
-            if self._client.is_connected:
-                await asyncio.wait_for(self._inbox.drain(), HEARTBEAT)
-            else:
-                await self._inbox.unsubscribe()
-        except (TimeoutError, Error) as error:
+            # Only when the server no longer sends to this inbox may a message be given back: else it comes back here.
+            await self._inbox.drain()
+            for message in self._not_begun:
+                await message.nak()
+        except (Error, OSError) as error:
             log.warning("%s left without saying goodbye to its server: %s", self.durable, error)
+
+    def begin_nothing_new(self) -> None:
+        """From now on put aside what arrives."""
+        self._closing = True
 
     async def bury(self, delivery: JetStreamDelivery, reason: str, attempts: int | None = None) -> None:
         """Keep a dead letter, then end the message; a crash in between leaves the letter and delivers once more."""
@@ -210,7 +214,7 @@ class JetStreamMember:
             if status is not None:
                 self._on_status(message, status)
             elif self._closing:
-                await message.nak()
+                self._not_begun.append(message)
             else:
                 await self._take(message)
 

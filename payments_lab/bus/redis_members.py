@@ -116,11 +116,15 @@ class RedisMember:
 
     async def unsubscribe(self) -> None:
         """Finish the delivery in hand, give back what was not begun, and leave."""
-        self._closing = True
+        self.begin_nothing_new()
         if self._task is not None:
             await self._task
             self._task = None
             await self._leave_groups()
+
+    def begin_nothing_new(self) -> None:
+        """From now on give back what arrives."""
+        self._closing = True
 
     # answers
 

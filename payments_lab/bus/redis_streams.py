@@ -110,6 +110,8 @@ class RedisStreamsBus:
         """Take no more deliveries, finish those in hand, give back the rest, then return. Publishing still works."""
         members, self._members = self._members, []
         for member in members:
+            member.begin_nothing_new()
+        for member in members:
             await member.unsubscribe()
 
     async def close(self) -> None:
