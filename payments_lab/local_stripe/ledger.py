@@ -67,6 +67,7 @@ class Ledger:
         self.keys: dict[str, Kept] = {}
         self.on_event: Callable[[str, str], None] | None = None
         self.derived: dict[str, Any] = {}
+        self.challenge_page = "https://hooks.stripe.com/3d-secure"
         self._ids = ids
         self._tables: dict[str, Table] = {}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from payments_lab.local_stripe import errors, idempotency, timers
@@ -34,6 +35,15 @@ if TYPE_CHECKING:
 
 LONGEST_ID = 500
 RECEIPT = "https://dashboard.stripe.com/test/workbench/logs?object="
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """A payment that waits for its buyer at the bank's page. ``amount`` is in minor units."""
+
+    amount: int
+    currency: str
+    return_url: str | None
 
 
 class LocalStripe:
@@ -86,6 +96,32 @@ class LocalStripe:
             response = _refused(refusal, request_id)
         timers.run_due(self._ledger)
         return _with_headers(response, request, request_id)
+
+    def reset(self) -> None:
+        """Forget everything, faults too; the clock stays."""
+        self._ledger.restore(Ledger(self.clock).snapshot())
+
+    def next_timer(self) -> int | None:
+        """When something happens by itself next, in Unix seconds."""
+        timers = self._ledger.state.timers
+        return timers[0][0] if timers else None
+
+    def challenge(self, payment_intent: str) -> Challenge | None:
+        """What the bank's page shows of a payment that waits there; None when none waits."""
+        intent = self._ledger.table("payment_intent").find(payment_intent)
+        if intent is None or intent["status"] != "requires_action":
+            return None
+        redirect: dict[str, Any] = intent["next_action"].get("redirect_to_url") or {}
+        return Challenge(intent["amount"], intent["currency"], redirect.get("return_url"))
+
+    @property
+    def challenge_page(self) -> str:
+        """The address of the bank's page of 3-D Secure, to which an intent's id is added."""
+        return self._ledger.challenge_page
+
+    @challenge_page.setter
+    def challenge_page(self, address: str) -> None:
+        self._ledger.challenge_page = address
 
     def settle(self) -> None:
         """Do what is due: late captures, debits, disputes, refunds. Every request does so first."""

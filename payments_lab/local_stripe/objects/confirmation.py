@@ -25,7 +25,6 @@ CARD_DEFAULTS: dict[str, Any] = {
     "network": None,
     "request_three_d_secure": "automatic",
 }
-CHALLENGE_PAGE = "https://hooks.stripe.com/3d_secure_2/hosted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +214,11 @@ def _charge_card(ledger: Ledger, intent: StripeObject, on_file: CardOnFile, wish
         return _attempt(ledger, intent, on_file, on_file.card.refusal, None)
     if wish.off_session or wish.error_on_action:
         return _attempt(ledger, intent, on_file, UNAUTHENTICATED, None)
-    intent |= {"next_action": _next_action(intent, wish), "status": "requires_action", "last_payment_error": None}
+    intent |= {
+        "next_action": _next_action(ledger, intent, wish),
+        "status": "requires_action",
+        "last_payment_error": None,
+    }
     ledger.save(intent)
     emit(ledger, "payment_intent.requires_action", intent)
     return intent
@@ -237,8 +240,8 @@ def _needs_authentication(ledger: Ledger, intent: StripeObject, on_file: CardOnF
             return False
 
 
-def _next_action(intent: StripeObject, wish: Wish) -> dict[str, Any]:
-    page = f"{CHALLENGE_PAGE}?payment_intent={intent['id']}&client_secret={intent['client_secret']}"
+def _next_action(ledger: Ledger, intent: StripeObject, wish: Wish) -> dict[str, Any]:
+    page = f"{ledger.challenge_page}/{intent['id']}"
     if wish.return_url is not None:
         return {"redirect_to_url": {"return_url": wish.return_url, "url": page}, "type": "redirect_to_url"}
     return {
