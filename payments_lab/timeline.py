@@ -29,7 +29,7 @@ class Exchange:
     response: Response | None
 
 
-def tell(title: str, log: Sequence[Record], messages: Sequence[Message], exchanges: Iterable[Exchange]) -> Story:
+def tell(title: str, log: Sequence[Record], messages: Sequence[Message], exchanges: Iterable[Exchange] = ()) -> Story:
     """The story so far, in the order in which it happened."""
     teller = _Teller(messages)
     waiting = sorted(exchanges, key=lambda exchange: exchange.position)
