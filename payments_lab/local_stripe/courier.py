@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING
+
+import httpx
 
 from payments_lab.local_stripe.service import LocalStripe
 from payments_lab.local_stripe.webhooks import Delivery, WebhookRequest
-
-if TYPE_CHECKING:
-    import httpx
 
 PATIENCE = 20.0
 AT_A_TIME = 10
@@ -39,8 +37,6 @@ class Courier:
                 await self._task
 
     async def _work(self, news: asyncio.Event) -> None:
-        import httpx
-
         async with httpx.AsyncClient(timeout=PATIENCE, limits=httpx.Limits(max_connections=AT_A_TIME)) as client:
             while True:
                 news.clear()
@@ -65,8 +61,6 @@ class Courier:
 
 
 async def _post(client: httpx.AsyncClient, request: WebhookRequest) -> int:
-    import httpx
-
     try:
         response = await client.post(request.url, content=request.body, headers=request.headers)
     except (httpx.HTTPError, httpx.InvalidURL):

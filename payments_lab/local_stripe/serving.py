@@ -50,7 +50,8 @@ class AbortableProtocol(H11Protocol):
 def open_socket(host: str, port: int) -> socket.socket:
     """A socket that listens; port 0 is any free one. OSError when the port is in use."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family)
+    # The protocol must be named: asyncio switches off Nagle's delay only where it sees TCP.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
