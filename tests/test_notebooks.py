@@ -23,6 +23,32 @@ STEPS = {
         "Testing Order Creation",
     ],
     "03-listeners": ["Marking an Order as Cancelled", "Cancelled Testing", "Starting the Listeners"],
+    "04-charge-handler": [
+        "Payments Flow with Stripe",
+        "Implementing the Create Charge Handler",
+        "Validating Order Payment",
+        "Testing Order Validation Before Payment",
+        "Testing Same-User Validation",
+    ],
+    "05-stripe": [
+        "Stripe Setup",
+        "Creating a Stripe Secret",
+        "Creating a Charge with Stripe",
+        "Manual Testing of Payments",
+    ],
+    "06-mocked-versus-realistic": [
+        "Automated Payment Testing",
+        "Mocked Stripe Client",
+        "A More Realistic Test Setup",
+        "Realistic Test Implementation",
+    ],
+    "07-payments-and-events": [
+        "Tying an Order and Charge Together",
+        "Testing Payment Creation",
+        "Publishing a Payment Created Event",
+        "More on Publishing",
+        "Marking an Order as Complete",
+    ],
 }
 
 LONGEST_CODE = 12
@@ -50,6 +76,10 @@ def headings(notebook: Path) -> list[str]:
 
 def each(argument: str = "notebook") -> pytest.MarkDecorator:
     return pytest.mark.parametrize(argument, NOTEBOOKS, ids=lambda path: path.stem)
+
+
+def test_the_course_has_28_steps() -> None:
+    assert sum(len(steps) for steps in STEPS.values()) == 28
 
 
 def test_the_course_is_there() -> None:
