@@ -67,7 +67,8 @@ class EmbeddedCollection:
         )
 
     async def insert_one(self, document: Document) -> Any:
-        document.setdefault("_id", _object_id(self._ids))
+        if "_id" not in document:
+            document["_id"] = _object_id(self._ids)
         return await self._write("insert_one", document, lambda: self._collection.insert_one(document))
 
     async def find_one(self, filter: Filter | None = None) -> Document | None:
