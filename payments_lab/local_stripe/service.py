@@ -294,12 +294,12 @@ def _refused(refusal: StripeRefusal, request_id: str) -> Response:
 
 
 def _with_headers(response: Response, request: Request, request_id: str) -> Response:
-    headers = Headers()
-    headers["content-type"] = "application/json"
-    headers["request-id"] = request_id
-    headers["stripe-version"] = request.version or API_VERSION
+    headers = response.headers
+    headers["Content-Type"] = "application/json"
+    headers["Request-Id"] = request_id
+    headers["Stripe-Version"] = request.version or API_VERSION
     if request.idempotency_key:
-        headers["idempotency-key"] = request.idempotency_key
-        headers["original-request"] = request_id
-    headers.update(response.headers)
-    return Response(response.status, response.body, headers)
+        headers["Idempotency-Key"] = request.idempotency_key
+        if "Original-Request" not in headers:
+            headers["Original-Request"] = request_id
+    return response

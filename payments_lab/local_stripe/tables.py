@@ -12,8 +12,15 @@ StripeObject = dict[str, Any]
 encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
+AWAKE = 512
+
+
 class Table:
-    """Objects and their JSON texts; either is made from the other when it is first asked for."""
+    """Objects and their JSON texts; either is made from the other when it is first asked for.
+
+    Only the objects of late are kept as dicts, the others as text: that is a quarter of the memory, and nothing for
+    the garbage collector to walk.
+    """
 
     def __init__(self) -> None:
         self._ids: list[str | None] = []
@@ -33,7 +40,7 @@ class Table:
     def add(self, made: StripeObject) -> None:
         object_id = made["id"]
         self._append(object_id)
-        self._objects[object_id] = made
+        self._wake(object_id, made)
         for field, index in self._indexes.items():
             self._enter(field, index, made)
 
@@ -48,12 +55,14 @@ class Table:
     def find(self, object_id: str) -> StripeObject | None:
         found = self._objects.get(object_id)
         if found is None and object_id in self._texts:
-            found = self._objects[object_id] = json.loads(self._texts[object_id])
+            found = json.loads(self._texts[object_id])
+            self._wake(object_id, found)
         return found
 
     def changed(self, changed: StripeObject) -> None:
         """Forget what was derived from the object before it changed."""
         self._texts.pop(changed["id"], None)
+        self._wake(changed["id"], changed)
         for field, index in self._indexes.items():
             self._enter(field, index, changed)
 
@@ -110,6 +119,13 @@ class Table:
     def positions(self) -> range:
         """All positions, of which some may not exist any more."""
         return range(len(self._ids))
+
+    def _wake(self, object_id: str, shown: StripeObject) -> None:
+        if len(self._objects) >= AWAKE:
+            for each in list(self._objects)[: AWAKE // 2]:
+                self.text(each)
+                del self._objects[each]
+        self._objects[object_id] = shown
 
     def _append(self, object_id: str) -> None:
         self._position[object_id] = len(self._ids)

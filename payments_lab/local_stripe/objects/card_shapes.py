@@ -43,47 +43,41 @@ class CardOnFile:
         """As JSON values, without what was not given."""
         return {name: value for name, value in asdict(self).items() if value}
 
-    @property
-    def cvc_check(self) -> Check | None:
-        return self.card.cvc_check if self.cvc else None
-
-    @property
-    def line1_check(self) -> Check | None:
+    def checks(self) -> tuple[Check | None, Check | None, Check | None]:
+        """What the bank said to the address's first line, the postal code and the security code; None: not asked."""
         card = self.card
-        return card.line1_check if self.line1 or card.line1_check != "pass" else None
+        return (
+            card.line1_check if self.line1 or card.line1_check != "pass" else None,
+            card.zip_check if self.postal_code or card.zip_check != "pass" else None,
+            card.cvc_check if self.cvc else None,
+        )
 
-    @property
-    def zip_check(self) -> Check | None:
-        card = self.card
-        return card.zip_check if self.postal_code or card.zip_check != "pass" else None
 
-    def checks(self) -> dict[str, Any]:
-        return {
-            "address_line1_check": self.line1_check,
-            "address_postal_code_check": self.zip_check,
-            "cvc_check": self.cvc_check,
-        }
+def _shown_checks(on_file: CardOnFile) -> dict[str, Any]:
+    line1, postal_code, cvc = on_file.checks()
+    return {"address_line1_check": line1, "address_postal_code_check": postal_code, "cvc_check": cvc}
 
 
 def legacy_card(card_id: str, on_file: CardOnFile, customer: str | None = None) -> dict[str, Any]:
     """The ``card`` object of tokens, customers' sources and charges."""
     card = on_file.card
+    line1_check, zip_check, cvc_check = on_file.checks()
     return {
         "id": card_id,
         "object": "card",
         "address_city": on_file.city,
         "address_country": on_file.country,
         "address_line1": on_file.line1,
-        "address_line1_check": on_file.line1_check,
+        "address_line1_check": line1_check,
         "address_line2": on_file.line2,
         "address_state": on_file.state,
         "address_zip": on_file.postal_code,
-        "address_zip_check": on_file.zip_check,
+        "address_zip_check": zip_check,
         "allow_redisplay": "unspecified",
         "brand": BRANDS[card.brand],
         "country": card.country,
         "customer": customer,
-        "cvc_check": on_file.cvc_check,
+        "cvc_check": cvc_check,
         "dynamic_last4": None,
         "exp_month": on_file.exp_month,
         "exp_year": on_file.exp_year,
@@ -104,7 +98,7 @@ def method_card(on_file: CardOnFile) -> dict[str, Any]:
     card = on_file.card
     return {
         "brand": card.brand,
-        "checks": on_file.checks(),
+        "checks": _shown_checks(on_file),
         "country": card.country,
         "display_brand": DISPLAYED.get(card.brand, card.brand),
         "exp_month": on_file.exp_month,
@@ -133,7 +127,7 @@ def charge_card(
         "authorization_code": None,
         "brand": card.brand,
         "capture_before": capture_before,
-        "checks": on_file.checks(),
+        "checks": _shown_checks(on_file),
         "country": card.country,
         "exp_month": on_file.exp_month,
         "exp_year": on_file.exp_year,
