@@ -33,6 +33,7 @@ HAS_ENDED = f"""() => {{
 NOT_SHOWN = re.compile("Javascript Error|Error displaying widget|Error rendering")
 
 HEIGHT = "() => document.querySelector('.jp-NotebookPanel .jp-WindowedPanel-inner').scrollHeight"
+TO_THE_TOP = "() => document.querySelector('.jp-NotebookPanel .jp-WindowedPanel-outer').scrollTo(0, 0)"
 
 
 def test_the_course_opens_at_its_welcome(watched: Watched, lab_url: str) -> None:
@@ -65,4 +66,5 @@ def test_a_notebook_runs_to_its_end_without_an_error(
 def photograph(page: Page, path: Path) -> None:
     """The whole notebook in one picture, however long."""
     page.set_viewport_size({"width": 1280, "height": min(16_000, page.evaluate(HEIGHT) + 200)})
+    page.evaluate(TO_THE_TOP)
     page.screenshot(path=path)
