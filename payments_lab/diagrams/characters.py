@@ -36,12 +36,13 @@ class Pen:
     warn: str = "! "
     bad: str = "✗ "
     once_more: str = "↻ "
+    between: str = " · "
 
 
 ASCII = Pen(
     life="|", down=":", rule="-", head="+", foot="+", line="-", reply=".", again="~", under_way=".", crossing="+",
     right=">", left="<", dot="o", stub="|", out="+", back="+", fall="X", lost="x", broken="=", concerned="#",
-    good="ok: ", warn="! ", bad="x ", once_more="again: ",
+    good="ok: ", warn="! ", bad="x ", once_more="again: ", between=", ",
 )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """A story as rows, the same for every way to draw it: which messages go straight, which are on their way for a while.
 
-A Send whose Receive is the very next step becomes one straight journey. Any other Send is a departure, with an arrival
-in a later row or never.
+A Send whose Receive is the very next step becomes one straight journey, unless their labels in the margin tell two
+times. Any other Send is a departure, with an arrival in a later row or never.
 """
 
 from __future__ import annotations
@@ -129,12 +129,12 @@ class _Planner:
         self._deliveries[step.key, step.lane] += 1
         attempt = step.attempt or self._deliveries[step.key, step.lane]
         left = self._left[step.key]
-        detail = step.detail or (send.detail if left == row else "")
+        details = (send.detail if left == row else "", step.detail)
         return Journey(
             self._number[send.lane],
             self._number[step.lane],
             self._names[step.key],
-            detail,
+            "; ".join(dict.fromkeys(filter(None, details))),
             step.kind or ("redelivery" if attempt > 1 else "event"),
             attempt,
             None if left == row else left,
@@ -148,7 +148,9 @@ class _Planner:
     def _straight(self, number: int) -> bool:
         send = self._steps[number]
         after = self._steps[number + 1] if number + 1 < len(self._steps) else None
-        return isinstance(send, Send) and isinstance(after, Receive) and after.key == send.key
+        if not isinstance(send, Send) or not isinstance(after, Receive) or after.key != send.key:
+            return False
+        return after.at in ("", send.at) or not send.at
 
     def _travelling(self) -> set[str]:
         """Keys of the messages that more than one row tells of."""

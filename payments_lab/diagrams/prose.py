@@ -29,11 +29,11 @@ _TONES = {"plain": "", "good": " (good)", "warn": " (watch out)", "bad": " (bad)
 def to_prose(story: Story) -> str:
     """The title, one numbered sentence a row, and the conclusion, a line each."""
     teller = _Teller(story)
-    lines = [clean(story.title)] if story.title else []
+    lines: list[str] = []
     for number, row in enumerate(plan(story).rows, 1):
         at = f"{clean(row.at)}: " if row.at else ""
         lines.append(f"{number}. {at}{teller.sentence(row.content)}.")
-    return "\n".join([*lines, clean(story.conclusion)] if story.conclusion else lines)
+    return "\n".join(filter(None, [clean(story.title), *lines, clean(story.conclusion)]))
 
 
 class _Teller:

@@ -47,7 +47,7 @@ class _Picture:
         self._y = MARGIN
 
     def svg(self) -> str:
-        if self._story.title:
+        if clean(self._story.title):
             self._paragraph(self._story.title, TITLE)
             self._y += 12
         self._titles()
@@ -58,7 +58,7 @@ class _Picture:
         self._lives(top, self._y)
         if self._y - top > TALL:
             self._titles()
-        if self._story.conclusion:
+        if clean(self._story.conclusion):
             self._y += 14
             self._paragraph(self._story.conclusion, LABEL)
         return self._wrapped(self._right + MARGIN, self._y + MARGIN)

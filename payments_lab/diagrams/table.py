@@ -82,7 +82,7 @@ class _Page:
 
     def lines(self) -> list[str]:
         table, rule = self._table, "─" * (sum(self._widths) + 2 * max(len(self._widths) - 1, 0))
-        lines = wrap(table.title, self._width, even=False) if table.title else []
+        lines = wrap(table.title, self._width, even=False) if clean(table.title) else []
         if not self._widths:
             return [*lines, "(none)"]
         lines += [rule, *self._row(self._cells[0]), rule]
@@ -91,7 +91,7 @@ class _Page:
         for number, body in enumerate(bodies):
             lines += ["", *body] if airy and number else body
         lines += [*([] if bodies else ["(none)"]), rule]
-        return lines + (wrap(table.caption, self._width, even=False) if table.caption else [])
+        return lines + (wrap(table.caption, self._width, even=False) if clean(table.caption) else [])
 
     def _row(self, row: list[str]) -> list[str]:
         wrapped = [wrap(cell, width, even=False) for cell, width in zip(row, self._widths, strict=True)]
@@ -143,13 +143,13 @@ def _html(table: Table) -> str:
     title = (
         '<caption style="caption-side:top;text-align:left;padding:4px 10px;font-weight:600;color:inherit">'
         f"{escape(clean(table.title))}</caption>"
-        if table.title
+        if clean(table.title)
         else ""
     )
     caption = (
         f'<tfoot><tr><td colspan="{max(len(sides), 1)}" style="padding:6px 10px;text-align:left;color:{_SOFT};'
         f'white-space:normal">{escape(clean(table.caption))}</td></tr></tfoot>'
-        if table.caption
+        if clean(table.caption)
         else ""
     )
     return (

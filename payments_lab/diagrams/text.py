@@ -12,6 +12,7 @@ from payments_lab.diagrams.wrapping import cells, clean, wrap
 
 WIDTH = 96
 NARROWEST = 7
+OUTSIDE = 10
 LABEL = 34
 HIGHEST = 3
 PROSE = 80
@@ -24,8 +25,7 @@ def to_text(story: Story, width: int | None = None, *, ascii: bool = False) -> s
     and told under the diagram. ``ascii`` draws with ASCII alone and writes other letters as escapes, for terminals
     that know no better.
     """
-    text = _Page(story, width or WIDTH, ASCII if ascii else Pen()).finish()
-    return text.encode("ascii", "backslashreplace").decode() if ascii else text
+    return _Page(story, width or WIDTH, ASCII if ascii else Pen()).finish()
 
 
 class _Page:
@@ -38,7 +38,7 @@ class _Page:
         self._row = 0
         self._lines: list[Line] = []
         self._small: list[str] = []
-        times = [cells(clean(row.at)) for row in self._plan.rows]
+        times = [cells(self._plain(row.at)) for row in self._plan.rows]
         self._gutter = min(max(times, default=0), 16) + 2 if any(times) else 1
         self._titles = self._heads()
         self._at, self._right = self._columns()
@@ -49,7 +49,7 @@ class _Page:
             self._draw(row)
             self._row += 1
         self._across(self._pen.foot)
-        title = wrap(self._story.title, self._width) if self._story.title else []
+        title = wrap(self._plain(self._story.title), self._width) if clean(self._story.title) else []
         parts = [title, self._legend(), list(map(str, self._lines)), self._details(), self._conclusion()]
         return "\n\n".join("\n".join(part) for part in parts if part)
 
@@ -57,18 +57,19 @@ class _Page:
 
     def _heads(self) -> list[list[str]]:
         """The lines of every title: one, or one a word, or a letter that is explained above, as room allows."""
-        titles = [clean(lane.title) for lane in self._story.lanes]
+        titles = [self._plain(lane.title) for lane in self._story.lanes]
         for lines in ([[title] for title in titles], [title.split() or [""] for title in titles]):
-            if self._gutter + sum(_widest(each) + 2 for each in lines) <= self._width:
+            halves = _halves(lines)
+            if self._gutter + halves[0] + sum(_least(halves)[:-1]) + max(halves[-1], OUTSIDE) < self._width:
                 return lines
         return [[_letter(number)] for number in range(len(titles))]
 
     def _legend(self) -> list[str]:
         """What the letters over the lanes stand for, if there are letters."""
-        titles = [clean(lane.title) for lane in self._story.lanes]
+        titles = [self._plain(lane.title) for lane in self._story.lanes]
         if [" ".join(lines) for lines in self._titles] == titles:
             return []
-        names = " · ".join(f"{_letter(number)} {title}" for number, title in enumerate(titles))
+        names = self._pen.between.join(f"{_letter(number)} {title}" for number, title in enumerate(titles))
         return [f" {line}" for line in wrap(names, self._width - 1, even=False)]
 
     def _over_the_lanes(self) -> None:
@@ -84,11 +85,12 @@ class _Page:
 
     def _columns(self) -> tuple[list[int], int]:
         """Where each lane stands, and how far to the right the last one's texts may go."""
-        halves = [max((_widest(lines) + 1) // 2, 2) for lines in self._titles]
-        least = [max(left + right + 1, NARROWEST) for left, right in pairwise(halves)] + [halves[-1]]
+        halves = _halves(self._titles)
+        least = _least(halves)
         wanted = list(least)
         for row in self._plan.rows:
             self._widen(wanted, row.content)
+        least[-1] = max(least[-1], min(wanted[-1], OUTSIDE))
         first = self._gutter + halves[0]
         gaps = _share(self._width - first - 1, least, wanted)
         at = [first]
@@ -100,11 +102,11 @@ class _Page:
         match content:
             case Journey() if content.source != content.target:
                 low, high = sorted((content.source, content.target))
-                each = ceil((min(cells(self._caption(content)), LABEL) + 8) / (high - low))
+                each = ceil((self._wish(content) + 8) / (high - low))
                 for gap in range(low, high):
                     wanted[gap] = max(wanted[gap], each)
             case Journey():
-                wanted[content.source] = max(wanted[content.source], min(cells(self._caption(content)), LABEL) + 6)
+                wanted[content.source] = max(wanted[content.source], self._wish(content) + 6)
             case Departure():
                 gap = content.lane - 1 if content.toward < content.lane else content.lane
                 wanted[gap] = max(wanted[gap], min(cells(self._departing(content)), LABEL) + 4)
@@ -113,6 +115,11 @@ class _Page:
                 wanted[lane] = max(wanted[lane], min(cells(self._remark(content)), LABEL) + 4)
             case _:
                 pass
+
+    def _wish(self, journey: Journey) -> int:
+        """Cells that a message would like: for its label with the small print, or for as much of the label as goes."""
+        both = cells(self._with_detail(journey))
+        return both if both <= LABEL else min(cells(self._caption(journey)), LABEL)
 
     # rows
 
@@ -134,7 +141,7 @@ class _Page:
             case Gap():
                 self._gap(row.content)
         if row.at:
-            self._lines[first].put(1, self._fitting(clean(row.at), self._gutter - 1))
+            self._lines[first].put(1, self._fitting(self._plain(row.at), self._gutter - 1))
 
     def _arrow(self, journey: Journey) -> None:
         start, end = self._at[journey.source], self._at[journey.target]
@@ -156,8 +163,8 @@ class _Page:
 
     def _placed(self, journey: Journey, room: int) -> tuple[str, list[str], list[str]]:
         """The text on the arrow, and the lines above and below it."""
-        caption, detail = self._caption(journey), clean(journey.detail)
-        both = f"{caption} · {detail}" if detail else caption
+        caption, detail = self._caption(journey), self._plain(journey.detail)
+        both = f"{caption}{self._pen.between}{detail}" if detail else caption
         if cells(both) <= room - 5:
             return both, [], []
         if cells(caption) <= room - 5:
@@ -216,8 +223,8 @@ class _Page:
     def _departure(self, departure: Departure) -> None:
         text = self._departing(departure)
         if departure.detail:
-            both = f"{text} · {clean(departure.detail)}"
-            text = both if cells(both) <= LABEL else f"{text} {self._told(clean(departure.detail))}"
+            both = f"{text}{self._pen.between}{self._plain(departure.detail)}"
+            text = both if cells(both) <= LABEL else f"{text} {self._told(self._plain(departure.detail))}"
         left = departure.toward < departure.lane
         tail = self._pen.under_way if departure.fate == "travels" else ""
         self._beside(departure.lane, text, self._pen.dot, self._pen.under_way, left=left, tail=tail)
@@ -256,7 +263,10 @@ class _Page:
 
     def _mark(self, mark: Mark) -> None:
         pen, span = self._pen, self._span()
-        lines = [f"{pen.bad}{line}" if not number else line for number, line in enumerate(wrap(mark.text, span - 10))]
+        lines = [
+            f"{pen.bad}{line}" if not number else line
+            for number, line in enumerate(wrap(self._plain(mark.text), span - 10))
+        ]
         if len(lines) == 1:
             self._band(lines[0], pen.broken, mark)
             return
@@ -267,7 +277,7 @@ class _Page:
         self._band("", pen.broken, mark)
 
     def _gap(self, gap: Gap) -> None:
-        for words in wrap(gap.text, self._span() - 8):
+        for words in wrap(self._plain(gap.text), self._span() - 8):
             self._band(words, self._pen.under_way, None)
 
     def _band(self, text: str, stroke: str, mark: Mark | None) -> None:
@@ -284,8 +294,7 @@ class _Page:
 
     def _across(self, tee: str) -> None:
         line = Line()
-        for at, lines in zip(self._at, self._titles, strict=True):
-            half = max((_widest(lines) + 1) // 2, 2)
+        for at, half in zip(self._at, _halves(self._titles), strict=True):
             line.put(at - half, self._pen.rule * (2 * half + 1))
             line.put(at, tee)
         self._lines.append(line)
@@ -300,25 +309,28 @@ class _Page:
 
     # words
 
+    def _plain(self, text: str) -> str:
+        return clean(text) if self._pen is not ASCII else clean(text).encode("ascii", "backslashreplace").decode()
+
     def _caption(self, journey: Journey) -> str:
         sign = {"error": self._pen.bad, "redelivery": self._pen.once_more}.get(journey.kind, "")
         attempt = f" (attempt {journey.attempt})" if journey.attempt > 1 else ""
-        return f"{sign}{clean(journey.label)}{attempt}"
+        return f"{sign}{self._plain(journey.label)}{attempt}"
 
     def _with_detail(self, journey: Journey) -> str:
-        detail = clean(journey.detail)
-        return f"{self._caption(journey)} · {detail}" if detail else self._caption(journey)
+        detail = self._plain(journey.detail)
+        return f"{self._caption(journey)}{self._pen.between}{detail}" if detail else self._caption(journey)
 
     def _departing(self, departure: Departure) -> str:
         fate = {"travels": "", "pending": " (on its way)", "lost": f" {self._pen.lost} lost"}[departure.fate]
-        return clean(departure.label) + fate
+        return self._plain(departure.label) + fate
 
     def _remark(self, remark: Note | Crash) -> str:
         if isinstance(remark, Crash):
-            return clean(remark.text)
+            return self._plain(remark.text)
         pen = self._pen
         sign = {"plain": pen.plain, "good": pen.good, "warn": pen.warn, "bad": pen.bad}[remark.tone]
-        return sign + clean(remark.text)
+        return sign + self._plain(remark.text)
 
     def _fitting(self, text: str, room: int) -> str:
         return text if cells(text) <= room else self._told(text)
@@ -334,9 +346,11 @@ class _Page:
         return [f" {line}" for text in numbered for line in _hang(text, min(self._width, PROSE) - 1, 4)]
 
     def _conclusion(self) -> list[str]:
-        if not self._story.conclusion:
+        if not clean(self._story.conclusion):
             return []
-        return [f" {line}" for line in wrap(self._story.conclusion, min(self._width, PROSE) - 1, even=False)]
+        return [
+            f" {line}" for line in wrap(self._plain(self._story.conclusion), min(self._width, PROSE) - 1, even=False)
+        ]
 
 
 def _share(available: int, least: list[int], wanted: list[int]) -> list[int]:
@@ -347,8 +361,14 @@ def _share(available: int, least: list[int], wanted: list[int]) -> list[int]:
     return [max(few, min(many, limit)) for few, many in zip(least, wanted, strict=True)]
 
 
-def _widest(lines: list[str]) -> int:
-    return max(map(cells, lines))
+def _halves(titles: list[list[str]]) -> list[int]:
+    """How far each title reaches to either side of its lane."""
+    return [max((max(map(cells, lines)) + 1) // 2, 2) for lines in titles]
+
+
+def _least(halves: list[int]) -> list[int]:
+    """The gaps that the titles need, and what the last one needs to its right."""
+    return [max(left + right + 1, NARROWEST) for left, right in pairwise(halves)] + [halves[-1]]
 
 
 def _hang(text: str, width: int, indent: int) -> list[str]:

@@ -25,6 +25,9 @@ def clean(text: str) -> str:
 
 def clusters(text: str) -> Iterator[str]:
     """What the eye sees as one character: a letter with its accents, an emoji of several parts, a flag."""
+    if text.isascii():
+        yield from text
+        return
     cluster = ""
     for character in text:
         if cluster and not _belongs(character, cluster):
@@ -37,7 +40,7 @@ def clusters(text: str) -> Iterator[str]:
 
 def cells(text: str) -> int:
     """Cells that ``text`` takes in a terminal."""
-    return sum(cells_of(cluster) for cluster in clusters(text))
+    return len(text) if text.isascii() else sum(cells_of(cluster) for cluster in clusters(text))
 
 
 def cells_of(cluster: str) -> int:
