@@ -54,5 +54,9 @@ def replay(ledger: Ledger, key: str, mark: str) -> Response | None:
 
 
 def keep(ledger: Ledger, key: str, mark: str, response: Response, request_id: str) -> None:
-    """Remember the answer under its key."""
-    ledger.keys[key] = Kept(ledger.now(), mark, response.status, response.body, request_id)
+    """Remember the answer under its key, and forget those whose time is over."""
+    now = ledger.now()
+    while ledger.keys and now - next(iter(ledger.keys.values())).at >= KEPT_SECONDS:
+        del ledger.keys[next(iter(ledger.keys))]
+    ledger.keys.pop(key, None)
+    ledger.keys[key] = Kept(now, mark, response.status, response.body, request_id)

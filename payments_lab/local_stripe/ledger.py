@@ -148,7 +148,7 @@ class Ledger:
             "timers": sorted(state.timers),
         }
         lines = [json.dumps(beside, sort_keys=True, separators=(",", ":"))]
-        lines += (_key_line(key, self.keys[key]) for key in sorted(self.keys))
+        lines += (_key_line(key, kept) for key, kept in self.keys.items())
         for kind in sorted(self._tables):
             lines += (f"O{kind}\t{text}" for text in self._tables[kind].texts())
         return "\n".join(lines).encode()

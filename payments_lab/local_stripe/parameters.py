@@ -55,7 +55,7 @@ def parse_form(body: str) -> dict[str, Any]:
         raise invalid_request(f"Invalid request: more than {MOST_FIELDS} parameters") from None
     tree: dict[str, Any] = {}
     for name, value in pairs:
-        if "[" in name:
+        if "[" in name or "]" in name:
             _plant(tree, _path(name), value, name)
         else:
             tree[name] = value
@@ -252,9 +252,9 @@ def _full(at: str, name: str) -> str:
 
 
 def _path(name: str) -> list[str]:
-    head = name[: name.index("[")]
+    head = name.partition("[")[0]
     rest = name[len(head) :]
-    if not head or not ALL_BRACKETS.fullmatch(rest):
+    if not head or "]" in head or not ALL_BRACKETS.fullmatch(rest):
         raise invalid_request(f"Invalid parameter name: {name[:200]}", param=name[:200])
     path = [head, *BRACKETS.findall(rest)]
     if len(path) > DEEPEST:

@@ -136,7 +136,7 @@ def _expand(ledger: Ledger, copy: StripeObject, name: str, rest: list[list[str]]
         return
     # A path may lead on in one kind of object and not in another, as a balance transaction's source does.
     kinds = EXPANDABLE.get(kind, {}).get(name)
-    if kinds is not None:
+    if kinds is not None and name in copy:
         copy[name] = _look_up(ledger, kinds, copy[name], deeper)
 
 

@@ -99,7 +99,7 @@ class Table:
 
     def created(self, position: int) -> int:
         """When the object there was created, also if it is gone."""
-        return self._removed[position] if self._ids[position] is None else self.at(position)["created"]
+        return self._removed[position] if self._ids[position] is None else self.at(position).get("created", 0)
 
     def exists(self, position: int) -> bool:
         return self._ids[position] is not None

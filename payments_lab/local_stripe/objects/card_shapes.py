@@ -89,7 +89,6 @@ def legacy_card(card_id: str, on_file: CardOnFile, customer: str | None = None) 
         "networks": {"preferred": None},
         "regulated_status": "unregulated",
         "tokenization_method": None,
-        "wallet": None,
     }
 
 

@@ -96,7 +96,7 @@ _DESCRIBING: dict[str, Reader] = {
     "transfer_group": text,
 }
 _CAPTURE_METHODS = one_of("automatic", "automatic_async", "manual")
-_ELSEWHERE = "amount_details application_fee_amount hooks mandate payment_details transfer_data"
+_ELSEWHERE = "amount_details hooks payment_details"
 NEW = form(
     {
         **_CONFIRMING,
@@ -112,7 +112,8 @@ NEW = form(
         "currency": text,
     },
     required=("amount", "currency"),
-    elsewhere=f"{_ELSEWHERE} confirmation_token customer_account on_behalf_of payment_method_configuration",
+    elsewhere=f"{_ELSEWHERE} application_fee_amount confirmation_token customer_account mandate on_behalf_of "
+    "payment_method_configuration transfer_data",
 )
 CHANGES = form(
     {
@@ -127,11 +128,11 @@ CHANGES = form(
         "setup_future_usage": optional_one_of("off_session", "on_session"),
         "shipping": unset_or(SHIPPING),
     },
-    elsewhere=f"{_ELSEWHERE} customer_account payment_method_configuration",
+    elsewhere=f"{_ELSEWHERE} application_fee_amount customer_account payment_method_configuration transfer_data",
 )
 CONFIRM = form(
     {**_CONFIRMING, **_ALLOWED, "capture_method": _CAPTURE_METHODS, "client_secret": text},
-    elsewhere=f"{_ELSEWHERE} amount_to_confirm confirmation_token",
+    elsewhere=f"{_ELSEWHERE} amount_to_confirm confirmation_token mandate",
 )
 CAPTURE = form(
     {
@@ -152,7 +153,7 @@ CANCELABLE = ("requires_payment_method", "requires_capture", "requires_confirmat
 METHOD_TYPES = {"always": ["card", "klarna", "link", "cashapp", "amazon_pay"], "never": ["card", "link"]}
 TYPE_DEFAULTS: dict[str, dict[str, Any]] = {
     "card": CARD_DEFAULTS,
-    "amazon_pay": {"express_checkout_element_session_id": None},
+    "amazon_pay": {},
     "cashapp": {},
     "klarna": {"preferred_locale": None},
     "link": {"persistent_token": None},
