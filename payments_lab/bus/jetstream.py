@@ -117,8 +117,6 @@ class JetStreamBus:
     async def drain(self) -> None:
         """Take no more deliveries, finish those in hand, give back the rest, then return. Publishing still works."""
         members, self._members = self._members, []
-        for member in members:
-            member.begin_nothing_new()
         await asyncio.gather(*(member.unsubscribe() for member in members))
         if self.client.is_connected:
             await self.client.flush()

@@ -27,6 +27,10 @@ EXPIRES = 30.0
 HEARTBEAT = 5.0
 """Seconds after which the server says that it has nothing yet; after two of them in silence the member asks again."""
 
+SHORTEST_PAUSE = 0.1
+LONGEST_PAUSE = 5.0
+"""Seconds before asking a server again that would not have the last request."""
+
 HEARTBEAT_STATUS = "100"
 REQUEST_IS_OVER = ("404", "408")
 NANOSECONDS = 1_000_000_000
@@ -117,6 +121,7 @@ class JetStreamMember:
         self._request = 0
         self._batch = 0
         self._left = 0
+        self._pause = SHORTEST_PAUSE
         self._spent = 0.0
         self._heard = 0.0
         self._in_hand = asyncio.Lock()
@@ -137,7 +142,7 @@ class JetStreamMember:
 
         if self._inbox is None or self._watch is None:
             return
-        self.begin_nothing_new()
+        self._closing = True
         self._watch.cancel()
         self._watch = None
         try:
@@ -147,10 +152,6 @@ class JetStreamMember:
                 await message.nak()
         except (Error, OSError) as error:
             log.warning("%s left without saying goodbye to its server: %s", self.durable, error)
-
-    def begin_nothing_new(self) -> None:
-        """From now on put aside what arrives."""
-        self._closing = True
 
     async def bury(self, delivery: JetStreamDelivery, reason: str, attempts: int | None = None) -> None:
         """Keep a dead letter, then end the message; a crash in between leaves the letter and delivers once more."""
@@ -222,14 +223,18 @@ class JetStreamMember:
         """The server has no more for a request; its number is the end of the subject."""
         if status == HEARTBEAT_STATUS or message.subject != f"{self._inbox_name}.{self._request}":
             return
-        if status not in REQUEST_IS_OVER:
+        if status in REQUEST_IS_OVER:
+            self.ask_again()
+        else:
             reason = (message.headers or {}).get("Description", "nobody answers for the consumer")
             log.warning("%s gets no messages (%s %s) and asks again", self.durable, status, reason)
-        self.ask_again(after=0.0 if status in REQUEST_IS_OVER else 0.2)
+            self.ask_again(after=self._pause)
+            self._pause = min(self._pause * 2, LONGEST_PAUSE)
 
     async def _take(self, message: Msg) -> None:
         loop = asyncio.get_running_loop()
         begun = loop.time()
+        self._pause = SHORTEST_PAUSE
         self._left -= 1
         try:
             await self._hand_over(JetStreamDelivery(self, message))

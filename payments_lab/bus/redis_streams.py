@@ -59,6 +59,7 @@ class RedisStreamsBus:
     ) -> None:
         self.name = name
         self.subjects = subjects
+        self.namespace = namespace
         self.names = Names(namespace)
         self.redis = redis
         self._ids = ids or RandomIds()

@@ -446,7 +446,8 @@ class SimulatedBus:
         delivered = 0
         try:
             while delivered < limit:
-                if (timers and timers[0][0] <= clock.instant) or len(hands) > 1:
+                crowded = len(hands) > 1
+                if crowded or (timers and timers[0][0] <= clock.instant):
                     self._wake()
                 if not ready:
                     break
@@ -455,7 +456,7 @@ class SimulatedBus:
                     continue
                 consumer = item.consumer
                 handler = consumer.handler
-                if handler is None or len(hands) > 1:
+                if handler is None or crowded:
                     handler = self._taker(item)
                     if handler is None:
                         consumer.backlog.append(item)

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from payments_lab.bus import BusError, ConsumerConfig, Delivery, PublishUnconfirmed
+from payments_lab.bus import MAX_PAYLOAD, BusError, ConsumerConfig, Delivery, PublishUnconfirmed, jetstream_members
 from payments_lab.bus.connect import connect
 from payments_lab.bus.jetstream import JetStreamBus
 from tests.contracts.bus.worlds import Ear, RemoteWorld, stay_silent
@@ -15,6 +15,7 @@ from tests.servers import Server
 pytestmark = pytest.mark.anyio
 
 CREATED = "order:created"
+NEVER = 3600.0
 SUBJECTS = (CREATED, "order:cancelled")
 
 
@@ -146,10 +147,38 @@ async def test_what_was_not_begun_goes_to_another_member_at_once(nats: Server) -
     await other.close()
 
 
+async def test_a_member_asks_for_more_when_it_has_handled_what_it_asked_for(
+    nats: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jetstream_members, "HEARTBEAT", NEVER)
+    monkeypatch.setattr(jetstream_members, "EXPIRES", 2 * NEVER)
+    bus = await opened(nats)
+    ear = Ear()
+    for number in range(100):
+        await bus.publish(CREATED, b"%d" % number)
+    await bus.subscribe(CREATED, ear, queue="payments-service")
+    await until(lambda: len(ear.heard) == 100)
+
+    assert ear.data == [b"%d" % number for number in range(100)]
+    await bus.close()
+
+
+async def test_headers_count_towards_the_limit_of_the_server(nats: Server) -> None:
+    bus = await opened(nats)
+
+    with pytest.raises(BusError, match="store the data elsewhere and publish a reference"):
+        await bus.publish(CREATED, b"x" * MAX_PAYLOAD)
+    await bus.close()
+
+
 # servers that come and go
 
 
-async def test_a_member_hears_on_after_its_server_was_killed_and_came_back(nats: Server) -> None:
+async def test_a_member_hears_on_after_its_server_was_killed_and_came_back(
+    nats: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jetstream_members, "HEARTBEAT", NEVER)
+    monkeypatch.setattr(jetstream_members, "EXPIRES", 2 * NEVER)
     bus = await opened(nats)
     ear = Ear()
     await bus.subscribe(CREATED, ear, queue="payments-service")
@@ -159,6 +188,21 @@ async def test_a_member_hears_on_after_its_server_was_killed_and_came_back(nats:
     nats.restart()
     await bus.publish(CREATED, b"after", message_id="2")
     await until(lambda: b"after" in ear.data)
+    await bus.close()
+
+
+async def test_a_member_whose_request_was_lost_asks_again_when_the_server_is_silent(
+    nats: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jetstream_members, "HEARTBEAT", 0.2)
+    bus = await opened(nats)
+    monkeypatch.setattr(bus, "reconnected", lambda: None)
+    ear = Ear()
+    await bus.subscribe(CREATED, ear, queue="payments-service")
+
+    nats.restart()
+    await bus.publish(CREATED, b"after", message_id="1")
+    await until(lambda: ear.data == [b"after"])
     await bus.close()
 
 

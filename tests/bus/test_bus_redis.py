@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from itertools import count
 from typing import Any
@@ -159,6 +160,50 @@ async def test_a_message_whose_last_delivery_ended_in_a_crash_is_buried_by_the_n
 
     (letter,) = await bus.dead_letters()
     assert letter.reason == "delivered once without an acknowledgement; the last time its handler fell"
+
+
+async def test_nothing_is_remembered_of_a_message_that_is_settled_at_last(bus: RedisStreamsBus) -> None:
+    async def at_last(delivery: Delivery) -> None:
+        if delivery.attempt == 1:
+            raise ValueError("not yet")
+        if delivery.attempt == 2:
+            await delivery.nak(0.3)
+        else:
+            await delivery.ack()
+            settled.set()
+
+    settled = asyncio.Event()
+    await bus.subscribe(CREATED, at_last, queue="payments-service", config=ConsumerConfig(ack_wait=0.2))
+    await bus.publish(CREATED, b"1")
+    await asyncio.wait_for(settled.wait(), 15)
+
+    durable = "payments-service-order_created"
+    assert await bus.redis.exists(bus.names.failures(durable), bus.names.later(durable)) == 0
+
+
+async def test_what_was_not_begun_goes_to_another_member_at_once(bus: RedisStreamsBus) -> None:
+    other = RedisStreamsBus(bus.redis, "payments", subjects=SUBJECTS, namespace=bus.namespace)
+    entered, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(delivery: Delivery) -> None:
+        entered.set()
+        await go_on.wait()
+        await delivery.ack()
+
+    await published(bus, 5)
+    first, second = Ear(slow), Ear()
+    await bus.subscribe(CREATED, first, queue="payments-service", config=ConsumerConfig(ack_wait=60))
+    await entered.wait()
+    leaving = asyncio.create_task(bus.drain())
+    await asyncio.sleep(0)
+    go_on.set()
+    await leaving
+    await other.subscribe(CREATED, second, queue="payments-service")
+    await until(lambda: len(second.heard) == 4)
+    await other.drain()
+
+    assert first.data == [b"0"]
+    assert sorted(second.data) == [b"1", b"2", b"3", b"4"]
 
 
 async def test_a_server_that_has_forgotten_everything_gets_its_groups_again(bus: RedisStreamsBus) -> None:

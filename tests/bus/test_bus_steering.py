@@ -264,6 +264,71 @@ async def test_what_is_in_a_handlers_hand_too_long_is_delivered_to_somebody_else
     assert happenings(bus) == ["delivered", "timed out", "delivered", "acked"]
 
 
+async def test_progress_keeps_what_is_in_a_handlers_hand_for_another_ack_wait(bus: SimulatedBus) -> None:
+    steps = [asyncio.Event() for _ in range(3)]
+
+    async def slow(delivery: Delivery) -> None:
+        steps[0].set()
+        await steps[1].wait()
+        await delivery.in_progress()
+        await steps[2].wait()
+        await delivery.ack()
+
+    await bus.client("payments").subscribe(CREATED, slow, queue=PAYMENTS)
+    await bus.client("orders").publish(CREATED, b"1")
+    working = asyncio.create_task(bus.deliver_next())
+    await steps[0].wait()
+    bus.clock.advance(4)
+    steps[1].set()
+    await asyncio.sleep(0)
+    bus.clock.advance(4)
+
+    assert bus.pending() == []
+    steps[2].set()
+    await working
+    assert happenings(bus) == ["delivered", "in progress", "acked"]
+
+
+async def test_progress_after_the_handler_returned_puts_the_redelivery_off(bus: SimulatedBus) -> None:
+    kept: list[Delivery] = []
+
+    async def keep(delivery: Delivery) -> None:
+        kept.append(delivery)
+
+    await bus.client("payments").subscribe(CREATED, keep, queue=PAYMENTS)
+    await bus.client("orders").publish(CREATED, b"1")
+    await bus.deliver_next()
+    bus.clock.advance(3)
+    await kept[0].in_progress()
+    bus.clock.advance(3)
+
+    assert bus.pending() == []
+    assert bus.next_due() == bus.clock.now() + timedelta(seconds=2)
+    bus.clock.advance(2)
+    assert [item.attempt for item in bus.pending()] == [2]
+
+
+async def test_what_max_ack_pending_held_back_comes_when_the_one_in_flight_is_acknowledged(bus: SimulatedBus) -> None:
+    started, finish = asyncio.Event(), asyncio.Event()
+
+    async def slow(delivery: Delivery) -> None:
+        started.set()
+        await finish.wait()
+        await delivery.ack()
+
+    await bus.client("payments").subscribe(CREATED, slow, queue=PAYMENTS, config=ConsumerConfig(max_ack_pending=1))
+    for data in (b"1", b"2"):
+        await bus.client("orders").publish(CREATED, data)
+    working = asyncio.create_task(bus.deliver_next())
+    await started.wait()
+    assert await bus.settle() == 0
+    assert [item.data for item in bus.blocked()] == [b"2"]
+
+    finish.set()
+    await working
+    assert [item.data for item in bus.pending()] == [b"2"]
+
+
 async def test_a_handler_that_is_cancelled_leaves_its_message_to_come_again(bus: SimulatedBus, member: Member) -> None:
     started = asyncio.Event()
 

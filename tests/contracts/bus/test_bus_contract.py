@@ -382,11 +382,12 @@ async def test_a_message_that_makes_no_sense_is_kept_with_its_bytes_and_blocks_n
         else:
             await delivery.ack()
 
-    ear = Ear(on_created)
-    await bus.subscribe(CREATED, ear, queue="payments-service")
+    ear, witness = Ear(on_created), Ear(stay_silent)
+    await bus.subscribe(CREATED, ear, queue="payments-service", config=quick(world))
+    await bus.subscribe(CREATED, witness, queue="witness", config=quick(world))
     await bus.publish(CREATED, b"\xff{")
     await bus.publish(CREATED, b"{}")
-    await world.until(lambda: len(ear.heard) >= 2)
+    await world.until(lambda: len(ear.heard) >= 2 and len(witness.heard) >= 6)
     letters = await dead_letters(world, 1)
 
     assert ear.attempts == [1, 1]
