@@ -110,6 +110,8 @@ async def connect_shop(
         service: await connect_bus(bus_url, name=f"{name}-{service}", subjects=SUBJECTS) for service in SERVICES
     }
     await payments_database["payments"].create_index("orderId", unique=True)
+    await payments_database["payments"].create_index("status")
+    await orders_database["orders"].create_index("outbox._id")
     return ConnectedShop(
         OrdersService(OrdersPorts(orders=orders_database["orders"], bus=buses["orders"], clock=clock, ids=ids)),
         payments(

@@ -157,7 +157,7 @@ class OrdersService:
 
     async def recover(self) -> None:
         """Announce what a crash left unannounced."""
-        for document in await self.orders.find({"outbox.0": {"$exists": True}}).to_list():
+        for document in await self.orders.find({"outbox._id": {"$gt": ""}}).to_list():
             await self._announce(document)
 
     async def _find(self, order_id: str) -> Document:

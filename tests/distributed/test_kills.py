@@ -157,7 +157,7 @@ async def _until_complete(orders: Any, count: int) -> None:
         if now > best:
             best, deadline = now, time.monotonic() + PATIENCE
         assert time.monotonic() < deadline, f"{best} of {count} orders are complete, and nothing moves"
-        await asyncio.sleep(0.25)
+        await asyncio.sleep(1.0)
 
 
 async def _until_they_agree(reconciler: Reconciler) -> list[Any]:
