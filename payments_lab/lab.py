@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 class Lab:
     """The whole shop on embedded engines, deterministic: the same calls give the same ids, times and deliveries.
 
-    ``payments`` is the class of the payments service, yours or the package's; ``faults`` are what the bus does by
-    itself, drawn from ``seed``.
+    ``payments`` and ``orders`` are the classes of those services, yours or the package's; ``faults`` are what the bus
+    does by itself, drawn from ``seed``.
 
         lab = Lab()
         order = await lab.orders.create(user_id="ada", price=2000)
@@ -42,7 +42,12 @@ class Lab:
     """
 
     def __init__(
-        self, *, payments: type[PaymentsService] = PaymentsService, seed: int = 0, faults: BusFaults = NO_FAULTS
+        self,
+        *,
+        payments: type[PaymentsService] = PaymentsService,
+        orders: type[OrdersService] = OrdersService,
+        seed: int = 0,
+        faults: BusFaults = NO_FAULTS,
     ) -> None:
         self.clock = LabClock()
         self.ids = SequentialIds()
@@ -52,7 +57,7 @@ class Lab:
         self._databases = {name: EmbeddedDatabase(name, self.ids) for name in ("orders", "payments")}
         self._exchanges: list[Exchange] = []
         self.stripe.observers.append(self._observe)
-        self.orders = self._orders()
+        self.orders = self._orders(orders)
         self.payments = self._payments(payments)
         self.expiration = ExpirationService(
             ExpirationPorts(jobs=self.redis, bus=self.bus.client("expiration"), clock=self.clock)
@@ -119,9 +124,9 @@ class Lab:
         deliveries = (record for record in self.bus.log if record.happening is Happening.DELIVERED)
         return list({record.sequence: record.subject for record in deliveries}.values())
 
-    def _orders(self) -> OrdersService:
+    def _orders(self, service: type[OrdersService]) -> OrdersService:
         orders = self._databases["orders"]["orders"]
-        return OrdersService(OrdersPorts(orders=orders, bus=self.bus.client("orders"), clock=self.clock, ids=self.ids))
+        return service(OrdersPorts(orders=orders, bus=self.bus.client("orders"), clock=self.clock, ids=self.ids))
 
     def _payments(self, service: type[PaymentsService]) -> PaymentsService:
         database = self._databases["payments"]

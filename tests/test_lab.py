@@ -9,6 +9,8 @@ import pytest
 from payments_lab import Lab, PaymentsService
 from payments_lab.bus import BusFaults
 from payments_lab.shop.errors import Declined, OutcomeUnknown
+from payments_lab.shop.events import PaymentCreated
+from payments_lab.shop.orders import OrdersService
 from payments_lab.shop.payments import Payment
 from payments_lab.shop.status import OrderStatus
 
@@ -49,6 +51,17 @@ async def test_the_lab_runs_the_students_own_service() -> None:
 
     with pytest.raises(PermissionError, match="not today"):
         await bought(lab)
+
+
+async def test_the_lab_runs_the_students_own_orders_service() -> None:
+    class Forgetful(OrdersService):
+        async def on_payment_created(self, event: PaymentCreated) -> None:
+            """Hears it, and completes nothing."""
+
+    lab = Lab(orders=Forgetful)
+    payment = await bought(lab)
+
+    assert (await lab.orders.get(payment.order_id)).status is OrderStatus.CREATED
 
 
 async def test_time_that_passes_expires_what_nobody_paid(lab: Lab) -> None:
