@@ -49,7 +49,8 @@ class RedisDelivery:
 
     @property
     def message_id(self) -> str:
-        return self._fields.get(b"i", self.entry).decode()
+        named = self._fields.get(b"i")
+        return named.decode() if named else f"{self.subject}/{self.entry.decode()}"
 
     @property
     def sequence(self) -> int:

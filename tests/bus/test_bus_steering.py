@@ -329,6 +329,25 @@ async def test_what_max_ack_pending_held_back_comes_when_the_one_in_flight_is_ac
     assert [item.data for item in bus.pending()] == [b"2"]
 
 
+async def test_an_ack_of_the_first_delivery_calls_off_the_second(bus: SimulatedBus) -> None:
+    kept: list[Delivery] = []
+
+    async def keep(delivery: Delivery) -> None:
+        kept.append(delivery)
+
+    await bus.client("payments").subscribe(CREATED, keep, queue=PAYMENTS)
+    await bus.client("orders").publish(CREATED, b"1")
+    await bus.deliver_next()
+    bus.clock.advance(5)
+    assert [item.attempt for item in bus.pending()] == [2]
+
+    await kept[0].ack()
+    assert bus.pending() == []
+    assert await bus.settle() == 0
+    await kept[0].nak()
+    assert await bus.settle() == 0
+
+
 async def test_a_handler_that_is_cancelled_leaves_its_message_to_come_again(bus: SimulatedBus, member: Member) -> None:
     started = asyncio.Event()
 
