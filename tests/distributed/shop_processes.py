@@ -51,9 +51,16 @@ class ServiceProcess:
             self._process.kill()
             self._process.wait(PATIENCE)
 
+    def revive(self) -> None:
+        """What a supervisor does: a copy that gave up, because its broker was away, is started again."""
+        assert self._process is not None
+        if self._process.poll() is not None:
+            self.start()
+
     async def listening(self) -> None:
         deadline = time.monotonic() + PATIENCE
         while not listens(self.port):
+            self.revive()
             assert time.monotonic() < deadline, self._log.read_text()[-2000:]
             await asyncio.sleep(PAUSE)
 

@@ -136,6 +136,8 @@ class _Run:
         """One of those that serve, as long as another one does: a copy needs its time to come back."""
         while True:
             await asyncio.sleep(1.0)
+            for process in self._everything():
+                process.revive()
             serving = [copy for copy in self._payments if listens(copy.port)]
             if len(serving) > 1:
                 copy = self._random.choice(serving)
