@@ -15,6 +15,7 @@ NARROWEST = 7
 OUTSIDE = 10
 LABEL = 34
 HIGHEST = 3
+FATE = 13
 PROSE = 80
 
 
@@ -109,7 +110,8 @@ class _Page:
                 wanted[content.source] = max(wanted[content.source], self._wish(content) + 6)
             case Departure():
                 gap = content.lane - 1 if content.toward < content.lane else content.lane
-                wanted[gap] = max(wanted[gap], min(cells(self._departing(content)), LABEL) + 4)
+                fate = 0 if content.fate == "travels" else FATE
+                wanted[gap] = max(wanted[gap], min(cells(self._plain(content.label)) + fate, LABEL) + 4)
             case Note() | Crash():
                 lane = self._number[content.lane]
                 wanted[lane] = max(wanted[lane], min(cells(self._remark(content)), LABEL) + 4)
@@ -221,26 +223,17 @@ class _Page:
             line.put(at + 5, words)
 
     def _departure(self, departure: Departure) -> None:
-        text = self._departing(departure)
-        if departure.detail:
-            both = f"{text}{self._pen.between}{self._plain(departure.detail)}"
-            text = both if cells(both) <= LABEL else f"{text} {self._told(self._plain(departure.detail))}"
         left = departure.toward < departure.lane
-        tail = self._pen.under_way if departure.fate == "travels" else ""
-        self._beside(departure.lane, text, self._pen.dot, self._pen.under_way, left=left, tail=tail)
+        self._beside(departure.lane, self._departing(departure), self._pen.dot, self._pen.under_way, left=left)
 
-    def _beside(self, lane: int, text: str, sign: str, stroke: str, *, left: bool = False, tail: str = "") -> None:
+    def _beside(self, lane: int, text: str, sign: str, stroke: str, *, left: bool = False) -> None:
         at = self._at[lane]
         lines = self._lines_left_of(lane, text) if left else self._lines_beside(lane, text, 3)
         for number, words in enumerate(lines):
             line = self._blank()
-            start = at - 2 - cells(words) if left else at + 3
-            line.put(start, words)
-            if number:
-                continue
-            line.put(at - 1 if left else at, stroke + sign if left else sign + stroke)
-            if tail and len(lines) == 1:
-                line.put(start - 2 if left else start + cells(words) + 1, tail)
+            if not number:
+                line.put(at - 1 if left else at, stroke + sign if left else sign + stroke)
+            line.put(at - 2 - cells(words) if left else at + 3, words)
 
     def _lines_left_of(self, lane: int, text: str) -> list[str]:
         room = self._at[lane] - self._at[lane - 1] - 4
@@ -322,8 +315,13 @@ class _Page:
         return f"{self._caption(journey)}{self._pen.between}{detail}" if detail else self._caption(journey)
 
     def _departing(self, departure: Departure) -> str:
+        """The label, the small print or its number, and what becomes of it."""
+        label, detail = self._plain(departure.label), self._plain(departure.detail)
         fate = {"travels": "", "pending": " (on its way)", "lost": f" {self._pen.lost} lost"}[departure.fate]
-        return self._plain(departure.label) + fate
+        if not detail:
+            return label + fate
+        short = cells(label) + cells(detail) <= LABEL
+        return (f"{label}{self._pen.between}{detail}" if short else f"{label} {self._told(detail)}") + fate
 
     def _remark(self, remark: Note | Crash) -> str:
         if isinstance(remark, Crash):

@@ -237,3 +237,46 @@ def test_letters_of_known_width_are_held_to_it_and_others_are_left_alone() -> No
 
     assert float(known.get("textLength", "0")) == pytest.approx(width("known", 13), abs=0.1)
     assert unknown.get("textLength") is None
+
+
+LONG = "words enough to be wrapped into some lines, and some more of them"
+
+
+def lane_places(found: list[ElementTree.Element]) -> list[float]:
+    return [float(text.get("x", "")) for text in found if text.text in ("A", "B", "C")]
+
+
+@pytest.mark.parametrize("step", [Note("b", LONG), Crash("b", LONG), Note("a", LONG), Note("c", LONG)])
+def test_a_box_on_a_lane_keeps_clear_of_the_lanes_beside_it(step: Step) -> None:
+    places = lane_places(elements("text", step))
+    box = elements("rect", step)[-1]
+    left, right = float(box.get("x", "")), float(box.get("x", "")) + float(box.get("width", ""))
+
+    assert sum(left < place < right for place in places) == 1
+    assert all(min(abs(place - left), abs(place - right)) > 8 for place in places)
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [Arrow("a", "b", LONG)],
+        [Arrow("b", "a", LONG)],
+        [Arrow("a", "c", LONG)],
+        [Send("1", "a", LONG), Note("c", "x"), Receive("1", "b")],
+        [Arrow("a", "a", LONG)],
+    ],
+)
+def test_a_long_label_stays_between_its_lanes_in_a_few_lines(steps: list[Step]) -> None:
+    found = elements("text", *steps)
+    first, second, third = lane_places(found)
+    end = third if steps == [Arrow("a", "c", LONG)] else second
+    lines = [box_of(text) for text in found if text.text not in ("A", "B", "C", "x")]
+
+    assert len(lines) <= 6
+    assert all(first < line.left and line.right < end for line in lines)
+
+
+def test_lanes_move_apart_for_a_label_over_several_of_them() -> None:
+    found = elements("text", Arrow("a", "c", LONG))
+
+    assert sum(text.text not in ("A", "B", "C") for text in found) == 2
