@@ -193,8 +193,9 @@ class RedisStreamsBus:
         if not has_wildcard(pattern):
             return [pattern]
         fits = matches(pattern)
-        known = [subject.decode() for subject in await self.redis.smembers(self.names.subjects)]
-        return sorted(subject for subject in known if fits(subject))
+        published = {subject.decode() for subject in await self.redis.smembers(self.names.subjects)}
+        named = {subject for subject in self.subjects if not has_wildcard(subject)}
+        return sorted(subject for subject in published | named if fits(subject))
 
 
 def _dead_letter(fields: Mapping[str, bytes]) -> DeadLetter:

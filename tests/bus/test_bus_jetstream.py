@@ -206,7 +206,10 @@ async def test_a_member_whose_request_was_lost_asks_again_when_the_server_is_sil
     await bus.close()
 
 
-async def test_publishing_to_a_server_that_stays_away_is_unconfirmed(nats: Server) -> None:
+async def test_publishing_to_a_server_that_stays_away_is_unconfirmed(
+    nats: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("payments_lab.bus.jetstream.ASK_FOR", 0.2)
     bus = await opened(nats)
     hasty = JetStreamBus(bus.client, "orders", subjects=SUBJECTS, patience=0.1)
     nats.kill()

@@ -277,15 +277,15 @@ async def test_a_nak_with_a_delay_brings_it_again_after_the_delay(world: World, 
     await world.until(lambda: len(ear.heard) >= 2)
 
     assert ear.attempts == [1, 2]
-    assert seconds * 0.95 <= times[1] - times[0] <= seconds + 2 * world.ack_wait
+    assert seconds * 0.95 <= times[1] - times[0] <= seconds + 5.0
 
 
 async def test_progress_starts_the_ack_wait_anew(world: World) -> None:
     one, other = await world.bus("payments"), await world.bus("payments")
 
     async def slowly(delivery: Delivery) -> None:
-        for _ in range(4):
-            await world.spend(world.ack_wait / 2)
+        for _ in range(8):
+            await world.spend(world.ack_wait / 4)
             await delivery.in_progress()
         await delivery.ack()
 
@@ -433,7 +433,7 @@ async def test_a_message_id_is_forgotten_after_the_window(world: World) -> None:
     bus = await world.bus("orders")
     first = await bus.publish(CREATED, b"1", message_id="ord_1:0")
 
-    await world.spend(world.window * 1.5)
+    await world.spend(world.window * 1.2)
     again = await bus.publish(CREATED, b"1", message_id="ord_1:0")
 
     assert not again.duplicate

@@ -88,7 +88,7 @@ class SimulatedWorld:
 
 class RemoteWorld:
     ack_wait = 0.4
-    window = 0.4
+    window = 1.0
 
     def __init__(self, url: str) -> None:
         self._url = url
