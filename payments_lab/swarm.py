@@ -15,6 +15,7 @@ from random import Random
 from typing import TypeVar
 
 from payments_lab.bus.faults import BusFaults
+from payments_lab.diagrams import Story
 from payments_lab.lab import Lab
 from payments_lab.local_stripe.faults import Kind
 from payments_lab.local_stripe.requests import Request
@@ -39,7 +40,7 @@ class ProcessDied(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """One life: its seed, what was wrong when it came to rest, how often each fault bit, and its story as text."""
+    """One life: its seed, what was wrong when it came to rest, how often each fault bit, and its story."""
 
     seed: int
     differences: tuple[Difference, ...]
@@ -47,7 +48,7 @@ class Life:
     deaths: int
     stripe_faults: int
     redeliveries: int
-    story: str
+    story: Story
 
 
 def live(seed: int, payments: type[PaymentsService] = PaymentsService) -> Life:
@@ -177,5 +178,5 @@ class _Chaos:
             deaths=self.deaths,
             stripe_faults=self.stripe_faults,
             redeliveries=sum(1 for record in lab.bus.log if record.happening == "delivered" and record.attempt > 1),
-            story=str(lab.timeline(f"seed {self.seed}")),
+            story=lab.timeline(f"seed {self.seed}"),
         )

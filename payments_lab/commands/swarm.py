@@ -29,7 +29,9 @@ def run(arguments: argparse.Namespace) -> int:
         if life.differences:
             differences = [f"{each.rule}: {each.message}" for each in life.differences]
             found = {"seed": seed, "differences": differences}
-            told = "\n".join([life.story, "", *differences, "", f"replay: payments-lab swarm --lives 1 --seed {seed}"])
+            told = "\n".join(
+                [str(life.story), "", *differences, "", f"replay: payments-lab swarm --lives 1 --seed {seed}"]
+            )
             print(json.dumps({**counts, **found}) if arguments.json else told)
             return 1
     seconds = time.perf_counter() - started
