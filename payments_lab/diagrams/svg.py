@@ -24,6 +24,7 @@ from payments_lab.diagrams.wrapping import clean
 
 ABOVE = 10.0
 TALL = 620.0
+FAR = 220.0
 
 
 def to_svg(story: Story) -> str:
@@ -110,7 +111,7 @@ class _Picture:
         label = captions.label(journey, abs(end - start) - 28)
         low, high = self._space(journey, label.width)
         self._sheet.block(label, (low + high - label.width) / 2, self._y, anchor="middle")
-        self._y += label.height + 4
+        self._y += label.height + (8 if journey.kind == "lost" else 4)
         self._at[index] = self._y
         self._line(journey, start, self._y, end, self._y)
         if index in self._left_in:
@@ -129,15 +130,36 @@ class _Picture:
 
     def _arrival(self, index: int, journey: Journey) -> None:
         start, end = self._x[journey.source], self._x[journey.target]
-        self._at[index] = tip = self._y + 3
-        self._line(journey, start, self._at[journey.left or 0], end, tip)
-        self._y = tip + 6
         step = 1 if end > start else -1
-        room = abs(end - self._x[journey.target - step]) - 26
+        gap = abs(end - self._x[journey.target - step])
+        left = self._at[journey.left or 0]
+        tip = self._y + 3
+        if self._late(journey, tip):
+            tip += 12
+            start, left = self._lead(end, tip, -step * min(gap * 0.6, 110.0), STROKES[journey.kind].colour)
+        self._at[index] = tip
+        self._line(journey, start, left, end, tip)
+        self._y = tip + 6
+        room = gap - 26
         for block, colour in ((captions.label(journey, room), "ink"), (captions.small(journey.detail, room), "soft")):
             left = end - 12 - block.width if step > 0 else end + 12
             self._sheet.block(block, left, self._y, colour=colour, anchor="end" if step > 0 else "start")
             self._y += block.height
+
+    def _late(self, journey: Journey, y: float) -> bool:
+        """Whether this is a redelivery of what left far above ``y``."""
+        return journey.attempt > 1 and journey.left is not None and y - self._at[journey.left] > FAR
+
+    def _lead(self, end: float, tip: float, across: float, colour: str) -> tuple[float, float]:
+        """Where the line of a late redelivery begins: near its end, behind some dots that stand for the long way.
+
+        What is delivered again comes from whoever kept it. A line from the first sending, long ago, would only run
+        through everything that has happened since.
+        """
+        start, left = end + across, tip - 16
+        more = across * 0.2
+        self._sheet.line(_path(start + more, left - 3.2, start, left), colour, width=1.3, dash="1.5 3", layer="travels")
+        return start, left
 
     def _departure(self, index: int, departure: Departure) -> None:
         x, step = self._x[departure.lane], -1 if departure.toward < departure.lane else 1
@@ -149,7 +171,7 @@ class _Picture:
             left = x + 10 if step > 0 else x - 10 - block.width
             self._sheet.block(block, left, self._y, colour=colour, anchor="start" if step > 0 else "end")
             self._y += block.height
-        self._y += 4
+        self._y += 8 if departure.fate == "lost" else 4
         self._at[index] = self._y
         self._sheet.dot(x, self._y, "event")
         if departure.fate == "travels":
@@ -165,7 +187,7 @@ class _Picture:
 
     def _loop(self, index: int, journey: Journey) -> None:
         x, stroke = self._x[journey.source], STROKES[journey.kind]
-        left = None if journey.left is None else self._at[journey.left]
+        left = None if journey.left is None or self._late(journey, self._y) else self._at[journey.left]
         label, detail = captions.label(journey, self._room), captions.small(journey.detail, self._room)
         self._at[index] = self._y + 5
         out, back = left if left is not None else self._y + 5, self._y + 17

@@ -156,6 +156,16 @@ def test_a_message_that_travels_is_a_slanted_line_and_its_redelivery_a_dashed_on
     assert first.get("class") != second.get("class")
 
 
+def test_the_line_of_a_late_redelivery_begins_behind_dots_near_its_end() -> None:
+    def heights(*between: Step) -> list[float]:
+        steps = [Send("1", "a", "x"), Receive("1", "b"), *between, Receive("1", "b")]
+        ends = (re.findall(r"[ML][\d.]+ ([\d.]+)", path.get("d", "")) for path in slanted(paths(*steps)))
+        return [float(low) - float(high) for high, low in ends]
+
+    assert len(heights(Note("c", "y"))) == 1
+    assert heights(*[Note("c", "y")] * 20) == [pytest.approx(3.2), pytest.approx(16 * 0.95, abs=1.5)]
+
+
 @pytest.mark.parametrize(("kind", "dashed"), [("event", 0), ("call", 0), ("reply", 1), ("error", 1), ("redelivery", 1)])
 def test_replies_errors_and_redeliveries_are_dashed(kind: str, dashed: int) -> None:
     found = paths(Arrow("a", "b", "x", kind=kind))  # type: ignore[arg-type]
