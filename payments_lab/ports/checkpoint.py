@@ -53,9 +53,8 @@ class Scheduler(Protocol):
 _in_charge: ContextVar[Scheduler | None] = ContextVar("payments_lab_scheduler", default=None)
 
 
-def in_charge() -> Scheduler | None:
-    """The scheduler in charge of the code that runs now, or None."""
-    return _in_charge.get()
+in_charge: Callable[[], Scheduler | None] = _in_charge.get
+"""The scheduler in charge of the code that runs now, or None."""
 
 
 async def checkpoint(operation: Operation, perform: Callable[[], T]) -> T:
