@@ -36,6 +36,7 @@ from payments_lab.bus.deliveries import (
 )
 from payments_lab.bus.faults import NO_FAULTS, BusFaults
 from payments_lab.bus.journal import Journal
+from payments_lab.bus.picture import picture, summary
 from payments_lab.bus.protocol import BusError, ConsumerConfig, DeadLetter, Handler, PubAck, Subscription
 from payments_lab.bus.records import NO_HEADERS, Happening, Message, Record
 from payments_lab.bus.subjects import check_listenable, check_publishable, durable_name
@@ -55,6 +56,9 @@ class SimulatedSubscription:
         self._handler = handler
         self.subject = consumer.subject
         self.durable = consumer.durable
+
+    def __repr__(self) -> str:
+        return f"<{self.durable} listens on {self.subject}>"
 
     async def unsubscribe(self) -> None:
         if self._handler in self._consumer.members:
@@ -210,6 +214,13 @@ class SimulatedBus:
             "blocked": [item.facts() for item in self.blocked()],
             "dead": [{name: getattr(letter, name) for name in letter.__slots__} for letter in self.dead],
         }
+
+    def __repr__(self) -> str:
+        return f"<SimulatedBus: {summary(self.overview())}>"
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        table = picture(self.overview())
+        return {"text/plain": str(table), "text/html": table.html()}
 
     def next_due(self) -> datetime | None:
         """When the next message that was not acknowledged comes again, or None."""
