@@ -23,7 +23,7 @@ from payments_lab.local_stripe.records import (
     RefundRecord,
 )
 from payments_lab.local_stripe.rendering import read_expand, render
-from payments_lab.local_stripe.requests import Headers, Request, Response
+from payments_lab.local_stripe.requests import Request, Response
 from payments_lab.local_stripe.router import Route, find_route
 from payments_lab.local_stripe.tables import encode
 from payments_lab.local_stripe.versions import API_VERSION, check_version
@@ -46,6 +46,19 @@ class Challenge:
     return_url: str | None
 
 
+class UnusedKeys:
+    """An id port for idempotency keys that passes over those which are in use, as after a restored snapshot."""
+
+    def __init__(self, ledger: Ledger, ids: Ids) -> None:
+        self._ledger = ledger
+        self._ids = ids
+
+    def new(self, prefix: str) -> str:
+        while (key := self._ids.new(prefix)) in self._ledger.keys:
+            pass
+        return key
+
+
 class LocalStripe:
     """A stateful Stripe in this process; a resource whose state is everything that it remembers.
 
@@ -59,7 +72,7 @@ class LocalStripe:
     def __init__(self, clock: Clock | None = None, ids: Ids | None = None) -> None:
         self.clock = clock or LabClock()
         self._ledger = Ledger(self.clock, ids)
-        self._keys_of_clients = ids or SequentialIds()
+        self._keys_of_clients = UnusedKeys(self._ledger, ids or SequentialIds())
         self._busy: set[str] = set()
         self.faults = Faults(self._ledger)
         self.keys = KeyRing()

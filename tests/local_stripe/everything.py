@@ -8,7 +8,7 @@ import stripe
 
 from payments_lab.local_stripe import LocalStripe
 from payments_lab.local_stripe.requests import Request, Response
-from payments_lab.ports import LabClock
+from payments_lab.ports import Ids, LabClock
 
 CARD = {"number": "4242424242424242", "exp_month": "12", "exp_year": "2034", "cvc": "123"}
 AT_ONCE = {"automatic_payment_methods": {"enabled": True, "allow_redirects": "never"}}
@@ -43,9 +43,9 @@ def visit_everything() -> list[Visit]:
 class Tour:
     """The steps of the visit, in an order in which each finds what it needs."""
 
-    def __init__(self, local: LocalStripe) -> None:
+    def __init__(self, local: LocalStripe, ids: Ids | None = None) -> None:
         self.local = local
-        self.v1 = local.client(max_network_retries=0).v1
+        self.v1 = local.client(ids=ids).v1
 
     def hooks(self) -> None:
         made = self.v1.webhook_endpoints.create(
@@ -253,10 +253,10 @@ class Tour:
         self.refused(self.v1.tokens.create, {"card": {**CARD, "number": "4242424242424241"}})
         self.refused(self.v1.customers.create, {"email": "nobody"})
         self.refused(self.v1.charges.list, {"limit": 500})
-        self.refused(self.local.client("sk_live_x", max_network_retries=0).v1.charges.list)
-        self.refused(self.local.client("pk_test_x", max_network_retries=0).v1.charges.list)
+        self.refused(self.local.client("sk_live_x").v1.charges.list)
+        self.refused(self.local.client("pk_test_x").v1.charges.list)
         self.local.keys.restrict("rk_test_reader", to=["charges:read"])
-        self.refused(self.local.client("rk_test_reader", max_network_retries=0).v1.refunds.list)
+        self.refused(self.local.client("rk_test_reader").v1.refunds.list)
         self.refused(self.raw, "get", "/v1/nothing")
 
     def faults(self) -> None:
@@ -272,7 +272,7 @@ class Tour:
         self.v1.webhook_endpoints.delete(self.v1.webhook_endpoints.list().data[0].id)
 
     def raw(self, method: str, path: str) -> None:
-        self.local.client(max_network_retries=0).raw_request(method, path)
+        self.local.client().raw_request(method, path)
 
     def refused(self, call, *arguments) -> None:
         try:
