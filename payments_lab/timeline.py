@@ -93,7 +93,8 @@ class _Teller:
 
     def _time(self, record: Record) -> None:
         if self._now is not None and record.at > self._now:
-            self.steps.append(Gap(f"{_duration((record.at - self._now).total_seconds())} pass"))
+            duration = _duration((record.at - self._now).total_seconds())
+            self.steps.append(Gap(f"{duration} passes" if duration == "1 second" else f"{duration} pass"))
         self._now = record.at
 
 

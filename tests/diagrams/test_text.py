@@ -201,6 +201,16 @@ def test_lifelines_stay_straight_beside_wide_characters() -> None:
     assert len({cells(line[: line.rindex("│")]) for line in lines[:2]}) == 1
 
 
+def test_an_accent_without_its_letter_takes_no_place_and_is_not_lost() -> None:
+    for accented, plain in [
+        (Arrow("a", "b", "\u0301abc"), Arrow("a", "b", "abc")),
+        (Note("a", "\u0301abc"), Note("a", "abc")),
+        (Gap("\u0301abc"), Gap("abc")),
+    ]:
+        assert "\u0301abc" in drawn(accented)[0]
+        assert cells(drawn(accented)[0]) == cells(drawn(plain)[0])
+
+
 def test_hostile_titles_cannot_leave_their_place() -> None:
     for title in HOSTILE:
         text = to_text(Story(title, [Lane("a", title), Lane("b", "B")], [Arrow("a", "b", title)], title))
