@@ -53,7 +53,7 @@ class Decline:
 
 
 @dataclass(frozen=True, slots=True)
-class TestCard:
+class BankCard:
     """A card of Stripe's test mode, and how it behaves.
 
     ``decline`` is what every payment meets, ``later`` what it meets although the card can be attached to a customer,
@@ -106,29 +106,29 @@ UNAUTHENTICATED = Decline("authentication_required", "authentication_required")
 CHARGE_UNAUTHENTICATED = Decline("card_declined", "authentication_required")
 NOT_A_TEST_CARD = Decline("card_declined", "test_mode_live_card")
 
-_VISA = TestCard("4242424242424242")
+_VISA = BankCard("4242424242424242")
 
 
-def _visa(number: str, **behaviour: object) -> TestCard:
+def _visa(number: str, **behaviour: object) -> BankCard:
     return replace(_VISA, number=number, **behaviour)
 
 
 _BRANDS = {
     "visa": _VISA,
     "visa_debit": _visa("4000056655665556", funding="debit"),
-    "mastercard": TestCard("5555555555554444", "mastercard"),
-    "mastercard_debit": TestCard("5200828282828210", "mastercard", "debit"),
-    "mastercard_prepaid": TestCard("5105105105105100", "mastercard", "prepaid"),
-    "amex": TestCard("378282246310005", "amex", supports_authentication=False),
-    "amex_threeDSecureNotSupported": TestCard("378282246310005", "amex", supports_authentication=False),
-    "discover": TestCard("6011111111111117", "discover"),
-    "diners": TestCard("3056930009020004", "diners"),
-    "jcb": TestCard("3566002020360505", "jcb", country="JP"),
-    "unionpay": TestCard("6200000000000005", "unionpay", country="CN"),
+    "mastercard": BankCard("5555555555554444", "mastercard"),
+    "mastercard_debit": BankCard("5200828282828210", "mastercard", "debit"),
+    "mastercard_prepaid": BankCard("5105105105105100", "mastercard", "prepaid"),
+    "amex": BankCard("378282246310005", "amex", supports_authentication=False),
+    "amex_threeDSecureNotSupported": BankCard("378282246310005", "amex", supports_authentication=False),
+    "discover": BankCard("6011111111111117", "discover"),
+    "diners": BankCard("3056930009020004", "diners"),
+    "jcb": BankCard("3566002020360505", "jcb", country="JP"),
+    "unionpay": BankCard("6200000000000005", "unionpay", country="CN"),
     "visa_cartesBancaires": _visa("4000002500001001", country="FR"),
-    "mastercard_cartesBancaires": TestCard("5555552500001001", "mastercard", country="FR"),
+    "mastercard_cartesBancaires": BankCard("5555552500001001", "mastercard", country="FR"),
     "visa_debit_eftposAuCoBranded": _visa("4000050360000001", funding="debit", country="AU"),
-    "mastercard_debit_eftposAuCoBranded": TestCard("5555050360000080", "mastercard", "debit", "AU"),
+    "mastercard_debit_eftposAuCoBranded": BankCard("5555050360000080", "mastercard", "debit", "AU"),
 }
 
 _COUNTRIES = """
@@ -146,9 +146,9 @@ hk 4000003440000004  in 4000003560000008  jp 4000003920000003  my 40000045800000
 sg 4000007020000003  tw 4000001580000008
 """
 _MORE_COUNTRIES = {
-    "ae_mastercard": TestCard("5200007840000022", "mastercard", country="AE"),
+    "ae_mastercard": BankCard("5200007840000022", "mastercard", country="AE"),
     "gb_debit": _visa("4000058260000005", funding="debit", country="GB"),
-    "gb_mastercard": TestCard("5555558265554449", "mastercard", country="GB"),
+    "gb_mastercard": BankCard("5555558265554449", "mastercard", country="GB"),
     "th_credit": _visa("4000007640000003", country="TH"),
     "th_debit": _visa("4000057640000008", funding="debit", country="TH"),
 }
@@ -218,7 +218,7 @@ _AUTHENTICATION = {
 }
 
 
-def _by_country(table: str) -> dict[str, TestCard]:
+def _by_country(table: str) -> dict[str, BankCard]:
     words = table.split()
     pairs = zip(words[::2], words[1::2], strict=True)
     return {code: _visa(number, country=code.upper()) for code, number in pairs}
@@ -236,27 +236,27 @@ _NAMED = {
     **_AUTHENTICATION,
 }
 _ONLY_NUMBERS = (
-    TestCard("2223003122003222", "mastercard"),
-    TestCard("371449635398431", "amex", supports_authentication=False),
-    TestCard("6011000990139424", "discover"),
-    TestCard("6011981111111113", "discover", "debit"),
-    TestCard("36227206271667", "diners"),
-    TestCard("6555900000604105", "discover"),
-    TestCard("6200000000000047", "unionpay", "debit", "CN"),
-    TestCard("6205500000000000004", "unionpay", country="CN"),
-    TestCard("3530111333300000", "jcb", country="JP"),
+    BankCard("2223003122003222", "mastercard"),
+    BankCard("371449635398431", "amex", supports_authentication=False),
+    BankCard("6011000990139424", "discover"),
+    BankCard("6011981111111113", "discover", "debit"),
+    BankCard("36227206271667", "diners"),
+    BankCard("6555900000604105", "discover"),
+    BankCard("6200000000000047", "unionpay", "debit", "CN"),
+    BankCard("6205500000000000004", "unionpay", country="CN"),
+    BankCard("3530111333300000", "jcb", country="JP"),
 )
 
-TOKENS: dict[str, TestCard] = {f"tok_{name}": card for name, card in _NAMED.items()}
-PAYMENT_METHODS: dict[str, TestCard] = {f"pm_card_{name}": card for name, card in _NAMED.items()}
-NUMBERS: dict[str, TestCard] = {card.number: card for card in (*_NAMED.values(), *_ONLY_NUMBERS)} | {
+TOKENS: dict[str, BankCard] = {f"tok_{name}": card for name, card in _NAMED.items()}
+PAYMENT_METHODS: dict[str, BankCard] = {f"pm_card_{name}": card for name, card in _NAMED.items()}
+NUMBERS: dict[str, BankCard] = {card.number: card for card in (*_NAMED.values(), *_ONLY_NUMBERS)} | {
     _VISA.number: _VISA
 }
 
 
-def card_of(number: str) -> TestCard:
+def card_of(number: str) -> BankCard:
     """The test card with this number; any other number is a real card's, which test mode declines."""
-    return NUMBERS.get(number) or TestCard(number, decline=NOT_A_TEST_CARD)
+    return NUMBERS.get(number) or BankCard(number, decline=NOT_A_TEST_CARD)
 
 
 def luhn(number: str) -> bool:

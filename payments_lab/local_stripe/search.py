@@ -41,7 +41,7 @@ FIELDS = {
     "payment_intent": frozenset({"amount", "created", "currency", "customer", "metadata", "status"}),
 }
 _TERM = re.compile(
-    r"""\s*(?P<minus>-)?(?P<field>[a-z_][a-z_0-9.]*)(\[["'](?P<key>[^"']*)["']\])?\s*(?P<sign>>=|<=|[:~<>])\s*"""
+    r"""\s*(?P<minus>-)?(?P<field>[a-z_][a-z_0-9.]*)(\[("(?P<key>[^"]*)"|'(?P<key2>[^']*)')\])?\s*(?P<sign>>=|<=|[:~<>])\s*"""
     r"""("(?P<double>(\\.|[^"\\])*)"|'(?P<single>(\\.|[^'\\])*)'|(?P<bare>[A-Za-z0-9_.+-]+))"""
 )
 _JOINT = re.compile(r"\s+(AND|OR|and|or)\s+|\s+")
@@ -144,7 +144,8 @@ def parse(kind: str, query: str) -> tuple[list[Term], bool]:
 
 
 def _term(kind: str, match: re.Match[str]) -> Term:
-    field, key, sign = match["field"], match["key"], match["sign"]
+    field, sign = match["field"], match["sign"]
+    key = match["key"] if match["key"] is not None else match["key2"]
     if field not in FIELDS[kind]:
         raise invalid_request(f"Field `{field[:50]}` is an unsupported search field for {kind}s.", param="query")
     if (key is None) is (field == "metadata"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from payments_lab.local_stripe.cards import Check, TestCard, card_of
+from payments_lab.local_stripe.cards import Check, BankCard, card_of
 
 EXPIRES = (12, 2034)
 BRANDS = {
@@ -36,7 +36,7 @@ class CardOnFile:
     country: str | None = None
 
     @property
-    def card(self) -> TestCard:
+    def card(self) -> BankCard:
         return card_of(self.number)
 
     def facts(self) -> dict[str, Any]:

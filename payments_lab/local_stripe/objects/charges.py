@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from payments_lab.local_stripe.cards import CHARGE_UNAUTHENTICATED, Decline, TestCard
+from payments_lab.local_stripe.cards import CHARGE_UNAUTHENTICATED, Decline, BankCard
 from payments_lab.local_stripe.errors import StripeRefusal, conflict, invalid_request
 from payments_lab.local_stripe.events import changed, emit
 from payments_lab.local_stripe.ledger import Ledger, StripeObject
@@ -270,7 +270,7 @@ def _card(ledger: Ledger, asked: dict[str, Any]) -> tuple[CardOnFile, str, dict[
     return on_file, card_id, legacy_card(card_id, on_file)
 
 
-def _decline(card: TestCard) -> Decline | None:
+def _decline(card: BankCard) -> Decline | None:
     """Charges know no 3-D Secure, so a card that insists on it can't pay."""
     if card.authentication in ("always", "unless set up", "on session"):
         return CHARGE_UNAUTHENTICATED
@@ -322,7 +322,7 @@ def _look_ahead(ledger: Ledger, charge: StripeObject, payment: Payment) -> None:
 ASYNCHRONOUS_CAPTURE_SECONDS = 2
 
 
-def _dispute(ledger: Ledger, charge: StripeObject, card: TestCard) -> None:
+def _dispute(ledger: Ledger, charge: StripeObject, card: BankCard) -> None:
     if card.dispute:
         ledger.note(charge["id"], dispute=card.dispute)
         ledger.schedule(0, "dispute", charge["id"])

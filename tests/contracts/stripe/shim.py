@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import stripe
 
-from payments_lab.local_stripe.cards import PAYMENT_METHODS, TOKENS, TestCard
+from payments_lab.local_stripe.cards import PAYMENT_METHODS, TOKENS, BankCard
 
 UNKNOWN = ("automatic_payment_methods",)
 Answer = tuple[bytes, int, Mapping[str, str]]
@@ -48,7 +48,7 @@ class Shim(stripe.RequestsClient):
                 value = self._make("payment_methods", PAYMENT_METHODS[value], headers, type="card")
             yield name, value
 
-    def _make(self, kind: str, card: TestCard, headers: Any, **more: str) -> str:
+    def _make(self, kind: str, card: BankCard, headers: Any, **more: str) -> str:
         details = {"number": card.number, "exp_month": "12", "exp_year": "2034", "cvc": "123"}
         body, _, _ = self._post(kind, {**more, **{f"card[{name}]": value for name, value in details.items()}}, headers)
         return json.loads(body).get("id", "none")
