@@ -37,6 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise WrongUse(f"{port} is no port; ports go from 1 to 65535")
     if not _is_free(port):
         raise WrongUse(f"port {port} is in use; choose another with --port, or leave --port out to have one chosen")
+    if arguments.course is None:
+        trust(notebook.parent)
     if arguments.json:
         token = os.environ.setdefault("JUPYTER_TOKEN", secrets.token_hex(24))
         print(json.dumps({"url": f"http://{HOST}:{port}{_path(notebook)}?token={token}"}), flush=True)
@@ -52,6 +54,14 @@ def first_notebook(course: Path) -> Path:
             f"there is no notebook in {course}; run this in a clone of the project, or name a folder with --course"
         )
     return next((notebook for notebook in notebooks if notebook.name == WELCOME), notebooks[0]).resolve()
+
+
+def trust(course: Path) -> None:
+    """Sign the course's own notebooks: JupyterLab hides the pictures of others until their cells are run."""
+    nbformat, sign = import_module("nbformat"), import_module("nbformat.sign")
+    notary = sign.NotebookNotary()
+    for notebook in sorted(course.glob("*.ipynb")):
+        notary.sign(nbformat.read(notebook, as_version=4))
 
 
 def options(notebook: Path, *, port: int, browser: bool) -> list[str]:

@@ -8,7 +8,10 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbformat.sign import NotebookNotary
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from payments_lab import cli
 from payments_lab.commands import WrongUse, lab
@@ -149,3 +152,16 @@ def test_outside_a_clone_the_folder_called_notebooks_here_is_the_course(
 
     assert cli.main(["lab"]) == 2
     assert f"there is no notebook in {tmp_path / 'notebooks'}" in capsys.readouterr().err
+
+
+def test_the_courses_own_notebooks_are_trusted_so_that_their_pictures_show_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "data"))
+    page = new_notebook(cells=[new_code_cell("1", outputs=[new_output("stream", name="stdout", text="1")])])
+    nbformat.write(page, tmp_path / "page.ipynb")
+    assert not NotebookNotary().check_signature(nbformat.read(tmp_path / "page.ipynb", as_version=4))
+
+    lab.trust(tmp_path)
+
+    assert NotebookNotary().check_signature(nbformat.read(tmp_path / "page.ipynb", as_version=4))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from pymongo.errors import DuplicateKeyError
 
+from payments_lab.stores.connect import connect_mongo
 from payments_lab.stores.documents import Collection
 
 pytestmark = pytest.mark.anyio
@@ -135,3 +137,11 @@ async def test_a_deleted_document_is_gone(documents: Collection) -> None:
     await documents.delete_one({"_id": "a"})
 
     assert await documents.find_one({"_id": "a"}) is None
+
+
+async def test_mongodb_itself_answers_where_one_is_named() -> None:
+    if "MONGO_URL" not in os.environ:
+        pytest.skip("needs MONGO_URL: a MongoDB of your own, such as mongodb://127.0.0.1:27017")
+    database = await connect_mongo(os.environ["MONGO_URL"], "contract")
+    assert (await database.command("ping"))["ok"] == 1
+    await database.client.close()
