@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from payments_lab.local_stripe.cards import Check, BankCard, card_of
+from payments_lab.local_stripe.cards import BankCard, Check, card_of
 
 EXPIRES = (12, 2034)
 BRANDS = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from payments_lab.local_stripe.cards import CHARGE_UNAUTHENTICATED, Decline, BankCard
+from payments_lab.local_stripe.cards import CHARGE_UNAUTHENTICATED, BankCard, Decline
 from payments_lab.local_stripe.errors import StripeRefusal, conflict, invalid_request
 from payments_lab.local_stripe.events import changed, emit
 from payments_lab.local_stripe.ledger import Ledger, StripeObject
