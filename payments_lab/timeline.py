@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from payments_lab.bus.records import Happening, Record
@@ -48,6 +48,7 @@ class _Teller:
         self._messages = {message.sequence: message for message in messages}
         self._seen: set[str] = set()
         self._now: Any = None
+        self._deliveries: dict[tuple[int, str, int], int] = {}
 
     def lanes(self) -> tuple[Lane, ...]:
         known = {lane.key for lane in LANES}
@@ -65,9 +66,10 @@ class _Teller:
             case Happening.PUBLISHED:
                 self.steps.append(Send(key, party, self._label(record)))
             case Happening.DELIVERED:
+                self._deliveries[record.sequence, record.party, record.attempt] = len(self.steps)
                 self.steps.append(Receive(key, party, attempt=record.attempt))
             case Happening.ACKED:
-                pass
+                self._tick(record)
             case Happening.CRASHED:
                 self.steps.append(Crash(party, f"crashes {record.detail}".strip()))
             case Happening.DEAD:
@@ -86,6 +88,12 @@ class _Teller:
             return
         kind = "reply" if exchange.response.status == 200 else "error"
         self.steps.append(Arrow("stripe", "payments", _answered(exchange.response), kind=kind))
+
+    def _tick(self, record: Record) -> None:
+        """Mark the delivery that this acknowledgement answers."""
+        place = self._deliveries.get((record.sequence, record.party, record.attempt))
+        if place is not None:
+            self.steps[place] = replace(self.steps[place], detail="acked")
 
     def _label(self, record: Record) -> str:
         version = _version(self._messages[record.sequence].data)

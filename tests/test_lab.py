@@ -105,7 +105,8 @@ async def test_the_timeline_shows_events_with_versions_charges_declines_lost_rep
         "✗ 402 generic_decline",
         "×─",
         "no answer",
-        "ch_2 succeeded (the same answer",
+        "ch_2 succeeded",
+        "same answer again)",
         "15 minutes pass",
         "expiration:complete",
     ):
