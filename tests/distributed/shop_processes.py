@@ -17,7 +17,7 @@ from payments_lab.web.sessions import COOKIE, Sessions
 from tests.servers import HOST, free_port, listens, program
 
 KEY = "a key that signs the sessions of these tests"
-PATIENCE = 60.0
+PATIENCE = 120.0
 PAUSE = 0.05
 
 
