@@ -7,6 +7,7 @@ person in charge of a lab does: faults, time, webhooks (see :mod:`payments_lab.l
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, replace
 from itertools import count
@@ -25,6 +26,8 @@ Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+
+logger = logging.getLogger(__name__)
 
 LARGEST_BODY = 1024 * 1024
 ABORT = "payments_lab.abort"
@@ -88,7 +91,11 @@ class StripeApp:
             return
         if asked is None:
             return
-        response = await self._respond(asked)
+        try:
+            response = await self._respond(asked)
+        except Exception:
+            logger.exception("%s %s", asked.method, asked.path)
+            response = _message(500, "An unknown error occurred.", "api_error")
         if response is None:
             await _hang_up(scope, receive)
             return
@@ -165,8 +172,8 @@ async def _send(send: Send, response: Response, *, head: bool = False) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-def _message(status: int, text: str) -> Response:
-    body = f'{{"error":{{"message":"{text}","type":"invalid_request_error"}}}}'
+def _message(status: int, text: str, kind: str = "invalid_request_error") -> Response:
+    body = f'{{"error":{{"message":"{text}","type":"{kind}"}}}}'
     return Response(status, body, Headers({"Content-Type": "application/json"}))
 
 

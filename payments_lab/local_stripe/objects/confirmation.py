@@ -49,21 +49,33 @@ def choose_method(ledger: Ledger, intent: StripeObject, asked: dict[str, Any]) -
             "You may only specify one of these parameters: payment_method, payment_method_data.",
             code="parameters_exclusive",
         )
-    if "payment_method_data" in asked:
-        method = payment_methods.from_details(ledger, asked["payment_method_data"])
-    elif "payment_method" in asked:
-        method = payment_methods.find(ledger, asked["payment_method"], "payment_method")
-    else:
+    kind = _kind(ledger, asked)
+    if kind is None:
         return
-    payment_methods.check_owner(ledger, method, intent["customer"])
-    if method["type"] not in intent["payment_method_types"]:
+    if kind not in intent["payment_method_types"]:
         raise invalid_request(
-            f"The PaymentMethod provided ({method['type']}) is not allowed for this PaymentIntent. Please attach a "
+            f"The PaymentMethod provided ({kind}) is not allowed for this PaymentIntent. Please attach a "
             "PaymentMethod of one of the following types: " + ", ".join(intent["payment_method_types"]) + ".",
             code="payment_intent_incompatible_payment_method",
             param="payment_method",
         )
+    if "payment_method_data" in asked:
+        method = payment_methods.from_details(ledger, asked["payment_method_data"])
+    else:
+        known = ledger.table("payment_method").find(asked["payment_method"])
+        if known is not None:
+            payment_methods.check_owner(ledger, known, intent["customer"])
+        method = payment_methods.find(ledger, asked["payment_method"], "payment_method")
     intent |= {"payment_method": method["id"], "status": "requires_confirmation", "next_action": None}
+
+
+def _kind(ledger: Ledger, asked: dict[str, Any]) -> str | None:
+    """The type of the payment method that is asked for, None where none is."""
+    if "payment_method_data" in asked:
+        return asked["payment_method_data"]["type"]
+    if "payment_method" in asked:
+        return payment_methods.kind_of(ledger, asked["payment_method"], "payment_method")
+    return None
 
 
 def set_options(intent: StripeObject, given: dict[str, Any] | None) -> None:
@@ -103,19 +115,43 @@ def confirm_intent(
     _check_confirmable(intent)
     if asked is not None:
         check_return_url(ledger, intent, wish.return_url)
+    check_method(ledger, intent, asked or {}, wish)
+    if asked is not None:
         _change(ledger, intent, asked)
-    if intent["payment_method"] is None:
-        raise unexpected_state(
-            intent,
-            "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the "
-            "PaymentIntent with a payment method and then confirm it again, or confirm it again directly with a "
-            "payment method or ConfirmationToken.",
-        )
-    payment_methods.check_owner(ledger, ledger.get("payment_method", intent["payment_method"]), intent["customer"])
     behind = payment_methods.instrument(ledger, intent["payment_method"])
     if isinstance(behind, BankAccount):
-        return _debit(ledger, intent, behind, wish)
+        return _debit(ledger, intent, behind)
     return _charge_card(ledger, intent, behind, wish)
+
+
+def check_method(ledger: Ledger, intent: StripeObject, asked: dict[str, Any], wish: Wish) -> None:
+    """A refusal unless there is a payment method to confirm with, and it may be used so."""
+    kind = _kind(ledger, asked)
+    if kind is None:
+        if intent["payment_method"] is None:
+            raise unexpected_state(
+                intent,
+                "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update "
+                "the PaymentIntent with a payment method and then confirm it again, or confirm it again directly with "
+                "a payment method or ConfirmationToken.",
+            )
+        method = ledger.get("payment_method", intent["payment_method"])
+        payment_methods.check_owner(ledger, method, intent["customer"])
+        kind = method["type"]
+    if kind != "us_bank_account" or kind not in intent["payment_method_types"]:
+        return
+    if intent["currency"] != "usd":
+        raise invalid_request(
+            f"The currency provided ({intent['currency']}) is invalid. Payments with us_bank_account support the "
+            "following currencies: usd.",
+            param="currency",
+        )
+    if not wish.mandate:
+        raise conflict(
+            "A mandate is required to debit this bank account. Provide mandate_data[customer_acceptance].",
+            code="payment_intent_mandate_invalid",
+            param="mandate_data",
+        )
 
 
 def authenticate(ledger: Ledger, intent: StripeObject, *, succeed: bool) -> StripeObject:
@@ -359,21 +395,8 @@ def _keep_method(ledger: Ledger, intent: StripeObject) -> None:
         ledger.note(method["id"], used=True)
 
 
-def _debit(ledger: Ledger, intent: StripeObject, account: BankAccount, wish: Wish) -> StripeObject:
+def _debit(ledger: Ledger, intent: StripeObject, account: BankAccount) -> StripeObject:
     """Debit a bank account: its bank answers later."""
-    if intent["currency"] != "usd":
-        raise invalid_request(
-            f"The currency provided ({intent['currency']}) is invalid. Payments with us_bank_account support the "
-            "following currencies: usd.",
-            param="currency",
-        )
-    if not wish.mandate:
-        raise conflict(
-            "A mandate is required to debit this bank account. Provide mandate_data[customer_acceptance].",
-            code="payment_intent_mandate_invalid",
-            param="mandate_data",
-            payment_intent=dict(intent),
-        )
     payment = _payment(ledger, intent, account, None, None, capture=True, book_later=True)
     charge = charges.pay(ledger, payment)
     intent |= {

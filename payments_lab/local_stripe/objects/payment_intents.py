@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from payments_lab.local_stripe.errors import StripeRefusal, conflict, invalid_request, no_such
+from payments_lab.local_stripe.errors import StripeRefusal, invalid_request, no_such
 from payments_lab.local_stripe.events import emit
 from payments_lab.local_stripe.ledger import Ledger, StripeObject
 from payments_lab.local_stripe.listing import listing_form, page
@@ -17,6 +17,7 @@ from payments_lab.local_stripe.objects import charges, payment_methods
 from payments_lab.local_stripe.objects.confirmation import (
     CARD_DEFAULTS,
     Wish,
+    check_method,
     check_return_url,
     choose_method,
     confirm_intent,
@@ -318,14 +319,13 @@ def _check_create(ledger: Ledger, asked: dict[str, Any], intent: StripeObject, *
             if name in asked:
                 raise invalid_request(f"You can only provide {name} when confirm is set to true.", param=name)
         return
-    if "payment_method" not in asked and "payment_method_data" not in asked:
-        raise conflict(
-            "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the "
-            "PaymentIntent with a payment method and then confirm it again, or confirm it again directly with a "
-            "payment method or ConfirmationToken.",
-            code="payment_intent_unexpected_state",
-        )
     check_return_url(ledger, intent, asked.get("return_url"))
+    try:
+        check_method(ledger, intent, asked, _wish(asked))
+    except StripeRefusal as refusal:
+        # The intent is not made, so there is none to show.
+        refusal.error.pop("payment_intent", None)
+        raise
 
 
 def _check_changeable(intent: StripeObject, asked: dict[str, Any]) -> None:

@@ -133,6 +133,8 @@ def update(ledger: Ledger, params: dict[str, Any], method_id: str) -> StripeObje
         raise invalid_request(
             "You must save this PaymentMethod to a customer before you can update it.", param="payment_method"
         )
+    if "card" in asked and method["type"] != "card":
+        raise invalid_request(f"This PaymentMethod is a {method['type']} and has no card.", param="card")
     before = dict(method)
     if "metadata" in asked:
         asked["metadata"] = merged(method["metadata"], asked["metadata"]) if asked["metadata"] else {}
@@ -231,6 +233,15 @@ def find(ledger: Ledger, method_id: str, param: str) -> StripeObject:
     if method_id in BANK_ACCOUNTS:
         return _make(ledger, BANK_ACCOUNTS[method_id], {})
     return ledger.get("payment_method", method_id, param)
+
+
+def kind_of(ledger: Ledger, method_id: str, param: str) -> str:
+    """The type of the payment method that :func:`find` would give, which is not made yet."""
+    if method_id in PAYMENT_METHODS:
+        return "card"
+    if method_id in BANK_ACCOUNTS:
+        return "us_bank_account"
+    return ledger.get("payment_method", method_id, param)["type"]
 
 
 def instrument(ledger: Ledger, method_id: str) -> CardOnFile | BankAccount:
