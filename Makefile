@@ -11,7 +11,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3
 PYTEST_ARGS ?= --cov=payments_lab tests $(wildcard notebooks)
 NOTEBOOKS ?= $(sort $(wildcard notebooks/*.ipynb))
 
-.PHONY: help setup lab test lint bench swarm notebooks lock
+.PHONY: help setup lab test lint bench swarm kills notebooks lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -36,6 +36,9 @@ bench: $(READY) ## each figure beside its peer, into benchmarks/results.json; BE
 
 swarm: $(READY) ## ten thousand short lives of the shop under chaos; SWARM_ARGS="--lives 100 --seed 7"
 	@$(BIN)/payments-lab swarm $(SWARM_ARGS)
+
+kills: $(READY) ## 2,000 orders on real brokers while services and brokers are killed; make test does the same with 300
+	PAYMENTS_LAB_KILL_ORDERS=2000 $(BIN)/python -m pytest -q tests/distributed
 
 notebooks: $(READY) ## run the notebooks again and save their outputs; NOTEBOOKS=notebooks/00-welcome.ipynb for one
 	$(BIN)/python -m nbconvert --config .ci/notebooks.py $(NOTEBOOKS)

@@ -21,7 +21,7 @@ from tests.servers import Server, free_port, listens, nats_server, program, redi
 
 pytestmark = pytest.mark.anyio
 
-ORDERS = int(os.environ.get("PAYMENTS_LAB_KILL_ORDERS", "2000"))
+ORDERS = int(os.environ.get("PAYMENTS_LAB_KILL_ORDERS", "300"))
 COPIES = 3
 BUYERS = 24
 SEED = 20261123
