@@ -1,0 +1,196 @@
+"""The shop as it is explored: the real services on embedded engines, and everything that can be started in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from payments_lab.bus.protocol import PublishUnconfirmed
+from payments_lab.explore.answers import Answers
+from payments_lab.explore.coroutines import under_control
+from payments_lab.explore.engines import Engine
+from payments_lab.explore.memory import Memory
+from payments_lab.explore.ports import ExploredBus, ExploredDelivery, Message
+from payments_lab.explore.scenario import Action, Pay, Scenario
+from payments_lab.explore.standing import Standing
+from payments_lab.explore.tasks import NamingPort, Script, Tasks, TimePort
+from payments_lab.ports import LabClock, Resource
+from payments_lab.ports.clock import LAB_EPOCH
+from payments_lab.ports.immediate import immediately
+from payments_lab.shop.expiration import ExpirationPorts, ExpirationService
+from payments_lab.shop.listeners import listener
+from payments_lab.shop.orders import TIME_TO_PAY, OrdersPorts, OrdersService
+from payments_lab.shop.payments import PaymentsPorts, PaymentsService
+from payments_lab.stores.embedded import EmbeddedDatabase
+from payments_lab.stores.jobs import EmbeddedRedis
+
+if TYPE_CHECKING:
+    from payments_lab.shop.events import Event
+
+Service = OrdersService | PaymentsService | ExpirationService
+
+PHASES = (LAB_EPOCH, LAB_EPOCH + TIME_TO_PAY + timedelta(minutes=1))
+
+
+class World:
+    """One shop with a payments service of class ``payments``; the memo of its tasks and of its engines.
+
+    Stripe's clock stands still: a story is shorter than anything that Stripe forgets.
+    """
+
+    def __init__(self, payments: type[PaymentsService], scenario: Scenario, *, merge: bool = True) -> None:
+        from payments_lab.local_stripe import LocalStripe
+
+        self.scenario = scenario
+        self.clock = TimePort(list(PHASES if scenario.expires else PHASES[:1]))
+        self.ids = NamingPort()
+        self.bus = ExploredBus(self.ids)
+        self.stripe = LocalStripe(LabClock())
+        orders, shop = EmbeddedDatabase("orders", self.ids), EmbeddedDatabase("payments", self.ids)
+        redis = EmbeddedRedis("expiration")
+        client = self.stripe.client(ids=self.ids)
+        self.collections = {
+            collection.resource: collection
+            for collection in (orders["orders"], shop["orders"], shop["payments"], shop["outbox"])
+        }
+        immediately(shop["payments"].create_index("orderId", unique=True))
+        orders_ports = OrdersPorts(orders=orders["orders"], bus=self.bus, clock=self.clock, ids=self.ids)
+        payments_ports = PaymentsPorts(
+            orders=shop["orders"],
+            payments=shop["payments"],
+            outbox=shop["outbox"],
+            stripe=client,
+            bus=self.bus,
+            clock=self.clock,
+            ids=self.ids,
+        )
+        expiration_ports = ExpirationPorts(jobs=redis, bus=self.bus, clock=self.clock)
+        with under_control():
+            self.services: dict[str, Service] = {
+                "orders": OrdersService(orders_ports),
+                "payments": payments(payments_ports),
+                "expiration": ExpirationService(expiration_ports),
+            }
+        ports = [*_fields(orders_ports), *_fields(payments_ports), *_fields(expiration_ports)]
+        memories = {name: Memory(service, ports) for name, service in self.services.items()}
+        shared = _reachable([*self.services.values(), *ports])
+        self.tasks = Tasks(self.clock, self.ids, memories, Standing(shared), merge=merge)
+        resources: dict[str, Resource] = {
+            **self.collections,
+            redis.name: redis,
+            self.stripe.name: self.stripe,
+            self.bus.name: self.bus,
+        }
+        lost = _lost_replies()
+        self.engines = [
+            Engine(name, resource, self.tasks.answers, lost[type(resource).__name__])
+            for name, resource in resources.items()
+        ]
+
+    # what can be started
+
+    def placing(self, number: int) -> int:
+        """The script that places one of the scenario's orders."""
+        order = self.scenario.orders[number]
+        return self._request(
+            "orders",
+            "create",
+            f"place-{order.id}",
+            user_id=order.user,
+            price=order.price,
+            currency=order.currency,
+            order_id=order.id,
+        )
+
+    def action(self, number: int, attempt: int) -> int:
+        """The script of one action; ``attempt`` counts the client's retries."""
+        wanted: Action = self.scenario.actions[number]
+        label = self.scenario.label(number) + (f"-retry-{attempt}" if attempt else "")
+        if isinstance(wanted, Pay):
+            return self._request(
+                "payments",
+                "create_charge",
+                label,
+                order_id=wanted.order,
+                token=wanted.token,
+                user_id=wanted.user,
+                idempotency_key=wanted.key,
+            )
+        return self._request("orders", "cancel", label, order_id=wanted.order)
+
+    def recovery(self, service: str, run: int) -> int:
+        return self._request(service, "recover", f"{service}-recovery-{run}")
+
+    def tick(self, run: int) -> int:
+        return self._request("expiration", "tick", f"tick-{run}")
+
+    def hearers(self, message: Message) -> list[str]:
+        """The services that hear a message."""
+        return [name for name in self.services if self._ear(message, name) is not None]
+
+    def delivery(self, message: Message, service: str, run: int) -> int:
+        """The script of one delivery; ``run`` tells apart deliveries that make ids."""
+        ear = self._ear(message, service)
+        assert ear is not None
+        event_type, method = ear
+        handler = getattr(self.services[service], method)
+
+        def start() -> tuple[Coroutine[Any, Any, Any], Callable[[], str]]:
+            delivery = ExploredDelivery(message)
+            answer: Any = listener(event_type, handler)(delivery)
+            return answer, delivery.answer
+
+        label = f"{message.message_id}-{service}" + (f"-{run}" if run else "")
+        return self.tasks.add(Script(service, label, start))
+
+    def _ear(self, message: Message, service: str) -> tuple[type[Event], str] | None:
+        hears = self.services[service].hears
+        return next(((event, method) for event, method in hears.items() if event.subject == message.subject), None)
+
+    def _request(self, service: str, method: str, label: str, **arguments: Any) -> int:
+        call = getattr(self.services[service], method)
+
+        def start() -> tuple[Coroutine[Any, Any, Any], None]:
+            return call(**arguments), None
+
+        return self.tasks.add(Script(service, label, start))
+
+
+def _fields(ports: Any) -> list[Any]:
+    return [getattr(ports, name) for name in type(ports).__slots__]
+
+
+def _lost_replies() -> dict[str, Exception]:
+    """What a caller gets when an engine's reply is lost, by the engine's class."""
+    import stripe
+    from pymongo.errors import AutoReconnect
+    from redis.exceptions import ConnectionError as RedisConnectionError
+
+    return {
+        "EmbeddedCollection": AutoReconnect("connection closed"),
+        "EmbeddedRedis": RedisConnectionError("connection closed by server"),
+        "LocalStripe": stripe.APIConnectionError("the connection was lost", should_retry=True),
+        "ExploredBus": PublishUnconfirmed("the stream did not answer"),
+    }
+
+
+def _reachable(roots: list[object]) -> list[object]:
+    """Every instance that the world holds from its start."""
+    found: dict[int, object] = {}
+    waiting = list(roots)
+    while waiting:
+        each = waiting.pop()
+        if id(each) in found or isinstance(each, type | str | int | float | bytes | None.__class__):
+            continue
+        found[id(each)] = each
+        waiting += _held(each)
+    return list(found.values())
+
+
+def _held(value: object) -> list[object]:
+    if isinstance(value, dict):
+        return list(value.values())
+    if isinstance(value, list | tuple | set):
+        return list(value)
+    return list(getattr(value, "__dict__", {}).values())
