@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from payments_lab.local_stripe.fixtures import local_stripe, stripe_client, stripe_server
 from payments_lab.ports import LabClock
 
-pytest_plugins = ["payments_lab.local_stripe.fixtures"]
+__all__ = ["local_stripe", "stripe_client", "stripe_server"]
 
 
 @pytest.fixture
