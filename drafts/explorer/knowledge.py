@@ -107,7 +107,7 @@ class Knowledge:
             return self.firsts(source, run + machine.makes_ids(source))
         found: list[Node] = []
         if source.role is Role.REQUEST:
-            if node.outcome == "unknown" and run < machine.faults.retries:
+            if node.outcome == "unknown" and run < machine.faults.retries and machine.faults.retries:
                 found += self.firsts(source, run + 1)
             for follower in source.follow:
                 found += self.firsts(follower, 0)

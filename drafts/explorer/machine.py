@@ -36,6 +36,7 @@ class Kind(IntEnum):
     TIME = 3
     CRASH = 4
     HOLD = 5  # a thread that has not begun waits for the crash
+    GIVE_UP = 6  # a client that got no answer does not ask again
 
 
 class Move(NamedTuple):
@@ -121,7 +122,7 @@ class Machine:
         placing = {source.slot.shift for source in self.sources if source.role is Role.SETUP}
         self.slots = [slot for slot in self.slots if slot.shift not in placing]
         faults = self.faults
-        start = Environment(0, faults.crashes, faults.duplicates, faults.lost_replies)
+        start = Environment(0, faults.crashes, faults.duplicates, faults.lost_replies, faults.retries)
         state += self.environment.step(0, self.environments.of(start))
         if self.last_phase:
             self.tick = self._source(Role.TICK, "expiration", "tick")
@@ -333,7 +334,7 @@ class Machine:
         """The run with which a thread that is cut short begins anew; -1 when it does not."""
         if source.role is Role.DELIVERY:
             return thread.run + self.makes_ids(source)
-        if source.role is Role.REQUEST and thread.run < self.faults.retries:
+        if source.role is Role.REQUEST and self.faults.retries:
             return thread.run + 1
         return -1
 
@@ -438,7 +439,8 @@ class _Act:
         environment = self.environment
         may_crash = bool(environment.crashes or environment.dying & machine.bit(slot.service))
         self.may_die = prophetic and self.may_fail and may_crash
-        self.source = machine.source_of(thread) if thread.fate is Fate.FIRST else None
+        self.source = machine.source_of(thread)
+        self.is_retry = self.source.role is Role.REQUEST and thread.fate is Fate.FIRST and thread.run > 0
 
     def moves(self) -> Iterator[Move]:
         thread = self.thread
@@ -447,7 +449,6 @@ class _Act:
             yield from self._begin()
             return
         node = machine.tasks.nodes[thread.at]
-        self.source = machine.source_of(thread)
         if thread.fate is Fate.REPLIED:
             yield from self._continue(node, Effect(Kind.STEP, thread.answer))
             return
@@ -455,7 +456,12 @@ class _Act:
 
     def _begin(self) -> Iterator[Move]:
         machine, source = self.machine, self.source
-        assert source is not None
+        if self.is_retry:
+            left, begun = machine.told(source, "unknown")
+            gone = self._move(None, None, Effect(Kind.GIVE_UP, -1), left, begun)
+            if not self.environment.retries:
+                yield gone
+                return
         node = machine.beginning(self.thread, self.environment.phase, self.remembered)
         if node.draws:
             machine.note_ids(source)
@@ -469,6 +475,8 @@ class _Act:
             yield from self._copies(node, None, Effect(Kind.STEP, -1), after, (), node.memory_after)
         else:
             yield from self._operate(node)
+        if self.is_retry:
+            yield gone
         if self.may_die:
             yield self._move(node, None, Effect(Kind.HOLD, -1), self._dead(self.thread.run), (), died=True)
 
@@ -513,7 +521,7 @@ class _Act:
         machine = self.machine
         following = machine.tasks.tell(node, effect.answer, self.environment.phase, self.remembered)
         if following.draws:
-            machine.note_ids(machine.source_of(self.thread) if self.source is None else self.source)
+            machine.note_ids(self.source)
         if following.memory_after != self.remembered:
             machine.note_memory(self.slot.service)
         if following.finished is not None:
@@ -533,13 +541,11 @@ class _Act:
     def _left(self, following: Node) -> tuple[Thread | None, tuple[Source, ...]]:
         """What is left of a thread that came to its end, and what begins then."""
         machine, source, thread = self.machine, self.source, self.thread
-        assert source is not None
         if source.role is Role.DELIVERY and following.outcome == "again":
             return source.first(machine.reset(source, thread)), ()
         if source.role is Role.REQUEST:
-            if following.outcome == "unknown" and thread.run < machine.faults.retries:
-                return source.first(thread.run + 1), ()
-            return machine.told(source, following.outcome)
+            run = machine.reset(source, thread) if following.outcome == "unknown" else -1
+            return (source.first(run), ()) if run > 0 else machine.told(source, following.outcome)
         return None, ()
 
     def _copies(
@@ -553,25 +559,22 @@ class _Act:
     def _deaths(self, node: Node, effect: Effect) -> Iterator[Move]:
         """It gets this far, and no further before its service crashes."""
         source = self.source
-        assert source is not None
         dead = self._dead(self.machine.reset(source, self.thread))
         yield self._move(node, None, effect, dead, (), died=True)
         if self._may_be_copied():
             yield self._move(node, None, effect, dead, (), died=True, copied=True)
 
     def _may_be_copied(self) -> bool:
-        assert self.source is not None
         return bool(
             self.source.role is Role.DELIVERY and self.thread.fate is Fate.FIRST and self.environment.duplicates
         )
 
     def _dead(self, run: int) -> Thread:
-        assert self.source is not None
         return Thread(Fate.DEAD, self.source.number, run)
 
     def _move(
         self,
-        node: Node,
+        node: Node | None,
         following: Node | None,
         effect: Effect,
         after: Thread | None,
@@ -584,8 +587,7 @@ class _Act:
         machine, slot, environment = self.machine, self.slot, self.environment
         left = [after] if after is not None else []
         if copied:
-            assert self.source is not None
-            left.append(self.source.first(self.thread.run + COPY * machine.makes_ids(self.source)))
+                left.append(self.source.first(self.thread.run + COPY * machine.makes_ids(self.source)))
         add = effect.add + self._surroundings(effect.kind, copied=copied, died=died)
         if memory is not None:
             add += self.memory.step(self.remembered, memory)
@@ -616,6 +618,8 @@ class _Act:
         changes: dict[str, int] = {}
         if kind in (Kind.LOST_REPLY, Kind.LOST_REQUEST):
             changes["lost_replies"] = before.lost_replies - 1
+        if self.is_retry and kind not in (Kind.GIVE_UP, Kind.HOLD):
+            changes["retries"] = before.retries - 1
         if copied:
             changes["duplicates"] = before.duplicates - 1
         if died:

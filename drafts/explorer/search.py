@@ -135,7 +135,8 @@ class Search:
             moves = machine.rest(state)
             if moves:
                 return [machine.follow(state, move) for move in moves]
-        self.ends.append(state)
+        if not machine.surroundings(state).dying:
+            self.ends.append(state)
         return []
 
     def _others(self, state: int, choice: Choice) -> list[int]:
@@ -178,7 +179,8 @@ class Search:
         """Whether a move may close a loop."""
         machine, knowledge = self.machine, self._knowledge
         node = move.node
-        assert node is not None
+        if node is None:
+            return False
         steps = [(node, first) for source in move.spawns for first in knowledge.firsts(source, 0)]
         reached = move.next
         if reached is None and not move.died and move.after is not None and move.after.fate is Fate.RUNS:

@@ -101,5 +101,6 @@ class Environment(NamedTuple):
     crashes: int
     duplicates: int
     lost_replies: int
+    retries: int = 0
     dying: int = 0
     struck: int = 0
