@@ -9,6 +9,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
+
+from tests.guardian import GUARDIAN
 
 HOST = "127.0.0.1"
 PATIENCE = 60.0
@@ -32,17 +35,32 @@ def running(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """The server while it listens on ``port``; what it says goes to ``log``, and into the error if it never listens."""
     with log.open("wb") as sink:
-        server = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, env=environment)
+        server = started(command, sink, environment)
     try:
         _wait_for(port, server, log)
         yield server
     finally:
         server.terminate()
-        try:
-            server.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait(PATIENCE)
+        ended(server)
+
+
+def started(
+    command: Sequence[str], sink: IO[bytes], environment: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    """A process that ends with the tests at the latest, however they end; what it says goes to ``sink``."""
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, env=environment)
+    GUARDIAN.watch(process.pid)
+    return process
+
+
+def ended(process: subprocess.Popen[bytes]) -> None:
+    """Wait for a process that was told to end, and kill one that does not listen."""
+    try:
+        process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(PATIENCE)
+    GUARDIAN.release(process.pid)
 
 
 class Server:
@@ -65,7 +83,7 @@ class Server:
     def start(self) -> None:
         """Start, and wait until somebody can connect."""
         with self._log.open("ab") as sink:
-            self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink)
+            self._process = started(self._command, sink)
         _wait_for(self.port, self._process, self._log)
 
     def kill(self) -> None:
@@ -86,11 +104,7 @@ class Server:
         if process is None:
             return
         how(process)
-        try:
-            process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(PATIENCE)
+        ended(process)
 
 
 @contextmanager

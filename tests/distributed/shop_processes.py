@@ -14,7 +14,7 @@ import httpx
 
 from payments_lab.ports import SystemClock
 from payments_lab.web.sessions import COOKIE, Sessions
-from tests.servers import HOST, free_port, listens, program
+from tests.servers import HOST, ended, free_port, listens, program, started
 
 KEY = "a key that signs the sessions of these tests"
 PATIENCE = 120.0
@@ -35,26 +35,25 @@ class ServiceProcess:
 
     def start(self) -> None:
         with self._log.open("ab") as sink:
-            self._process = subprocess.Popen(
-                self._command, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, env={**os.environ, "JWT_KEY": KEY}
-            )
+            self._process = started(self._command, sink, {**os.environ, "JWT_KEY": KEY})
 
     def kill(self) -> None:
         """SIGKILL: no time to tidy up."""
         assert self._process is not None
         self._process.kill()
-        self._process.wait(PATIENCE)
+        ended(self._process)
         self.kills += 1
 
     def stop(self) -> None:
         if self._process is not None:
             self._process.kill()
-            self._process.wait(PATIENCE)
+            ended(self._process)
 
     def revive(self) -> None:
         """What a supervisor does: a copy that gave up, because its broker was away, is started again."""
         assert self._process is not None
         if self._process.poll() is not None:
+            ended(self._process)
             self.start()
 
     async def listening(self) -> None:
