@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
@@ -371,6 +373,22 @@ async def test_the_asynchronous_library_works_over_a_socket(stripe_server: Strip
     )
 
     assert made.paid is True
+
+
+def test_a_line_goes_dead_where_httptools_is_not_installed_too() -> None:
+    without = "import sys; sys.modules['httptools'] = None; from payments_lab.cli import main; main()"
+    command = [sys.executable, "-c", without, "stripe", "--port", "0", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        url = json.loads(server.stdout.readline())["url"]
+        httpx.post(f"{url}/_local/faults", data={"kind": "lose_reply", "path": "/v1/charges"})
+        with pytest.raises(httpx.RemoteProtocolError, match="disconnected"):
+            httpx.post(f"{url}/v1/charges", data=PLAIN, headers=KEY)
+        charges = httpx.get(f"{url}/v1/charges", headers=KEY).json()["data"]
+        server.terminate()
+        server.wait(PATIENCE)
+
+    assert len(charges) == 1
 
 
 @pytest.mark.parametrize("kind", ["connection_refused", "lose_reply"])
