@@ -10,7 +10,12 @@ import pytest
 
 # With PAYMENTS_LAB_NO_SKIPS=1, as in CI, a test that skips fails, unless its reason begins with one of these: they
 # need something that no machine can be given, an account or a server of someone else's.
-MAY_SKIP = ("needs STRIPE_KEY", "needs MONGO_URL", "needs the shared Stripe fixtures")
+MAY_SKIP = (
+    "needs STRIPE_KEY",
+    "needs MONGO_URL",
+    "needs the shared Stripe fixtures",
+    "needs Node and the npm package stripe",
+)
 
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)

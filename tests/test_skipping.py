@@ -18,7 +18,8 @@ def test_that_passes(): pass
 
 def test_that_skips(): pytest.skip("needs Chromium: apt-get install chromium")
 
-def test_that_may_skip(): pytest.skip("needs MONGO_URL: a MongoDB of your own")
+@pytest.mark.parametrize("needed", ["MONGO_URL: a MongoDB of your own", "Node and the npm package stripe: no registry"])
+def test_that_may_skip(needed): pytest.skip(f"needs {needed}")
 
 @pytest.mark.xfail
 def test_that_is_known_to_fail(): assert False
@@ -45,7 +46,7 @@ def test_on_a_bare_machine_tests_may_skip(tmp_path: Path) -> None:
     status, told = run(tmp_path, SUITE, no_skips="0")
 
     assert status == 0
-    assert "1 passed, 2 skipped, 1 xfailed" in told
+    assert "1 passed, 3 skipped, 1 xfailed" in told
 
 
 def test_in_ci_a_skip_fails_unless_it_needs_what_no_machine_can_be_given(tmp_path: Path) -> None:
@@ -53,7 +54,7 @@ def test_in_ci_a_skip_fails_unless_it_needs_what_no_machine_can_be_given(tmp_pat
 
     assert status == 1
     assert "skipped, where nothing may skip: needs Chromium: apt-get install chromium" in told
-    assert "1 failed, 1 passed, 1 skipped, 1 xfailed" in told
+    assert "1 failed, 1 passed, 2 skipped, 1 xfailed" in told
 
 
 @pytest.mark.parametrize(("no_skips", "expected"), [("0", 5), ("1", 2)])
