@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,6 +16,7 @@ from payments_lab.shop.events import SUBJECTS
 from payments_lab.shop.expiration import ExpirationPorts, ExpirationService
 from payments_lab.shop.listeners import Listens, start_listeners
 from payments_lab.shop.orders import OrdersPorts, OrdersService
+from payments_lab.shop.outbox import Backlog
 from payments_lab.shop.payments import PaymentsPorts, PaymentsService
 from payments_lab.stores.connect import EngineUnavailable, connect_mongo, connect_redis
 from payments_lab.stores.embedded import EmbeddedDatabase
@@ -24,11 +25,17 @@ from payments_lab.stores.jobs import EmbeddedRedis
 if TYPE_CHECKING:
     import stripe
 
+    from payments_lab.bus.connect import RemoteBus
+
 log = logging.getLogger("payments_lab")
 
 ServiceName = Literal["orders", "payments", "expiration"]
 SERVICES: tuple[ServiceName, ...] = ("orders", "payments", "expiration")
 
+Checks = list[tuple[str, Callable[[], Awaitable[Any]]]]
+"""Engines by name, and how to ask each whether it answers."""
+
+PATIENCE = 3.0
 TICK_SECONDS = 0.5
 RECOVER_SECONDS = 3.0
 
@@ -45,8 +52,8 @@ class ConnectedShop:
         orders: OrdersService,
         payments: PaymentsService,
         expiration: ExpirationService,
-        buses: dict[ServiceName, Bus],
-        checks: list[Callable[[], Awaitable[Any]]],
+        buses: Mapping[ServiceName, Bus],
+        checks: Checks,
         closers: list[Callable[[], Awaitable[Any]]],
     ) -> None:
         self.orders = orders
@@ -57,9 +64,11 @@ class ConnectedShop:
         self._closers = closers
         self._chores: list[asyncio.Task[None]] = []
         self._closing = asyncio.Event()
+        self._running: tuple[ServiceName, ...] = ()
 
     async def start(self, services: tuple[ServiceName, ...] = SERVICES) -> None:
         """Listen, finish what an earlier process left half done, and go on doing so now and then."""
+        self._running = services
         for name in services:
             service: Listens = getattr(self, name)
             await start_listeners(service, self.buses[name])
@@ -68,13 +77,14 @@ class ConnectedShop:
             seconds = TICK_SECONDS if name == "expiration" else RECOVER_SECONDS
             self._chores.append(asyncio.create_task(self._every(seconds, name, chore)))
 
-    async def ready(self) -> None:
-        """ConnectionError names the first engine that does not answer."""
-        for check in self._checks:
-            try:
-                await check()
-            except Exception as error:
-                raise EngineUnavailable(f"an engine does not answer: {type(error).__name__}") from error
+    async def ready(self) -> Backlog:
+        """What the services that run here have not published yet; ConnectionError names an engine that is away."""
+        await asyncio.gather(*(_answers(engine, check) for engine, check in self._checks))
+        try:
+            waiting = [await getattr(self, name).backlog() for name in self._running if name != "expiration"]
+        except Exception as error:
+            raise _away("MongoDB", error) from error
+        return Backlog(sum(each.rows for each in waiting), max((each.oldest_seconds for each in waiting), default=0.0))
 
     async def close(self) -> None:
         """Take no more events, finish those in hand, and let go of every engine."""
@@ -96,19 +106,27 @@ class ConnectedShop:
 
 
 async def connect_shop(
-    settings: Settings, *, payments: type[PaymentsService] = PaymentsService, name: str = "shop"
+    settings: Settings,
+    *,
+    payments: type[PaymentsService] = PaymentsService,
+    name: str = "shop",
+    services: tuple[ServiceName, ...] = SERVICES,
 ) -> ConnectedShop:
-    """Connect to every engine that ``settings`` name; EngineUnavailable or BusError says which one does not answer."""
+    """Connect to every engine that ``settings`` name and one of ``services`` needs.
+
+    Only expiration needs Redis for its jobs. EngineUnavailable or BusError says which engine does not answer.
+    """
     clock, ids = SystemClock(), RandomIds()
-    checks: list[Callable[[], Awaitable[Any]]] = []
+    checks: Checks = []
     closers: list[Callable[[], Awaitable[Any]]] = []
     orders_database = await _database(settings, "orders", checks, closers)
     payments_database = await _database(settings, "payments", checks, closers)
-    jobs = await _jobs(settings, checks, closers)
+    jobs = await _jobs(settings.redis_url if "expiration" in services else None, checks, closers)
     bus_url = settings.bus_url or f"fakeredis://{ids.new(name)}"
-    buses: dict[ServiceName, Bus] = {
+    buses: dict[ServiceName, RemoteBus] = {
         service: await connect_bus(bus_url, name=f"{name}-{service}", subjects=SUBJECTS) for service in SERVICES
     }
+    checks += [(f"the bus of {service}", buses[service].ping) for service in services]
     await payments_database["payments"].create_index("orderId", unique=True)
     await payments_database["payments"].create_index("status")
     await orders_database["orders"].create_index("outbox._id")
@@ -145,19 +163,30 @@ def stripe_client(settings: Settings) -> stripe.StripeClient:
     return stripe.StripeClient(key, base_addresses=where, max_network_retries=2, http_client=stripe.HTTPXClient())
 
 
-async def _database(settings: Settings, name: str, checks: list[Any], closers: list[Any]) -> Any:
+async def _answers(engine: str, check: Callable[[], Awaitable[Any]]) -> None:
+    try:
+        await asyncio.wait_for(check(), PATIENCE)
+    except Exception as error:
+        raise _away(engine, error) from error
+
+
+def _away(engine: str, error: Exception) -> EngineUnavailable:
+    return EngineUnavailable(f"{engine} does not answer: {type(error).__name__}")
+
+
+async def _database(settings: Settings, name: str, checks: Checks, closers: list[Any]) -> Any:
     if settings.mongo_url is None:
         return EmbeddedDatabase(name)
     database = await connect_mongo(settings.mongo_url, name)
-    checks.append(lambda: database.command("ping"))
+    checks.append(("MongoDB", lambda: database.command("ping")))
     closers.append(database.client.close)
     return database
 
 
-async def _jobs(settings: Settings, checks: list[Any], closers: list[Any]) -> Any:
-    if settings.redis_url is None:
+async def _jobs(url: str | None, checks: Checks, closers: list[Any]) -> Any:
+    if url is None:
         return EmbeddedRedis()
-    redis: Any = await connect_redis(settings.redis_url)
-    checks.append(redis.ping)
+    redis: Any = await connect_redis(url)
+    checks.append(("Redis", redis.ping))
     closers.append(redis.aclose)
     return redis

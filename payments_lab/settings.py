@@ -8,6 +8,7 @@
 | ``REDIS_URL`` | ``redis://host:port`` | fakeredis |
 | ``BUS_URL`` | ``nats://…`` or ``redis://…`` | the simulator |
 | ``JWT_KEY`` | signs session cookies, at least 32 characters | a key for this process only |
+| ``OUTBOX_LAG_LIMIT`` | seconds that an event may wait for the bus while ``/readyz`` says yes | 30 |
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ class Settings(BaseSettings):
     redis_url: str | None = None
     bus_url: str | None = None
     jwt_key: SecretStr | None = None
+    outbox_lag_limit: float = Field(30.0, gt=0)
 
     @field_validator("stripe_key")
     @classmethod
@@ -74,6 +76,10 @@ class Settings(BaseSettings):
         if url is not None and "://" not in url:
             raise ValueError("an engine is named by a URL such as redis://127.0.0.1:6379")
         return url
+
+    def secrets(self) -> list[str]:
+        """The values that must not be written down anywhere."""
+        return [key.get_secret_value() for key in (self.stripe_key, self.jwt_key) if key is not None]
 
     @classmethod
     def load(cls, env_file: str | Path | None = ".env", **overrides: Any) -> Settings:

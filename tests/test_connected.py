@@ -86,9 +86,9 @@ async def test_a_shop_whose_engine_went_away_is_not_ready(shop: ConnectedShop) -
         raise TimeoutError
 
     await shop.ready()
-    shop._checks.append(away)  # pyright: ignore[reportPrivateUsage]
+    shop._checks.append(("MongoDB", away))  # pyright: ignore[reportPrivateUsage]
 
-    with pytest.raises(EngineUnavailable, match="an engine does not answer: TimeoutError"):
+    with pytest.raises(EngineUnavailable, match="MongoDB does not answer: TimeoutError"):
         await shop.ready()
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from payments_lab.bus.protocol import Delivery
+from payments_lab.telemetry.trace import Trace
 
 TRACE_ID = "Trace-Id"
 """Shared by all messages that one request set off."""
 
 CAUSATION_ID = "Causation-Id"
 """The message id of the message whose handler published this one."""
+
+TRACEPARENT = "traceparent"
+"""Where in its trace the message was published (https://www.w3.org/TR/trace-context/)."""
 
 
 def caused_by(delivery: Delivery) -> dict[str, str]:
@@ -20,3 +24,17 @@ def caused_by(delivery: Delivery) -> dict[str, str]:
         TRACE_ID: delivery.headers.get(TRACE_ID, delivery.message_id),
         CAUSATION_ID: delivery.message_id,
     }
+
+
+def headers_of(trace: Trace | None) -> dict[str, str] | None:
+    """Headers for what is published in ``trace``; None where there is none."""
+    if trace is None:
+        return None
+    headers = {TRACE_ID: trace.trace_id, TRACEPARENT: trace.traceparent}
+    return headers if trace.cause is None else {**headers, CAUSATION_ID: trace.cause}
+
+
+def trace_of(delivery: Delivery) -> Trace | None:
+    """Where the handler of ``delivery`` stands; None for a message that belongs to no trace."""
+    parent = delivery.headers.get(TRACEPARENT)
+    return Trace.parse(parent, cause=delivery.message_id) if parent else None

@@ -114,6 +114,12 @@ class JetStreamBus:
         }
         await self._persist(f"{self.dead_stream}.{letter.durable}", letter.data, headers)
 
+    async def ping(self) -> None:
+        """Return when the server's streams have answered; ConnectionError, or what nats-py raises, when not."""
+        if not self.client.is_connected:
+            raise ConnectionError("the connection to NATS is broken")
+        await self.jetstream.account_info()
+
     async def drain(self) -> None:
         """Take no more deliveries, finish those in hand, give back the rest, then return. Publishing still works."""
         members, self._members = self._members, []

@@ -107,6 +107,10 @@ class RedisStreamsBus:
         entries = await self.redis.xrange(self.names.dead)
         return [_dead_letter({key.decode(): value for key, value in fields.items()}) for _, fields in entries]
 
+    async def ping(self) -> None:
+        """Return when the server has answered; what redis-py raises when it does not."""
+        await self.redis.ping()
+
     async def drain(self) -> None:
         """Take no more deliveries, finish those in hand, give back the rest, then return. Publishing still works."""
         members, self._members = self._members, []

@@ -6,7 +6,9 @@ import asyncio
 import logging
 import math
 
+from payments_lab.bus.headers import trace_of
 from payments_lab.bus.protocol import Delivery, Handler
+from payments_lab.telemetry.trace import under
 
 log = logging.getLogger("payments_lab.bus")
 
@@ -61,10 +63,11 @@ async def failure_of(handler: Handler, delivery: Delivery, queue: str) -> str | 
         await handler(delivery)
     except Exception as error:
         failure = f"{type(error).__name__}: {error}"
-        log.warning(
-            "the handler of %s failed on %s #%d, attempt %d: %s",
-            *(queue, delivery.subject, delivery.sequence, delivery.attempt, failure),
-        )
+        with under(trace_of(delivery)):
+            log.warning(
+                "the handler of %s failed on %s #%d, attempt %d: %s",
+                *(queue, delivery.subject, delivery.sequence, delivery.attempt, failure),
+            )
         return failure
     return None
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import logging
 import socket
 import sys
 from collections.abc import AsyncGenerator
@@ -55,13 +54,14 @@ async def _serve(arguments: argparse.Namespace, settings: Settings) -> None:
     from payments_lab.bus.protocol import BusError
     from payments_lab.connected import SERVICES, connect_shop
     from payments_lab.stores.connect import EngineUnavailable
+    from payments_lab.telemetry.logs import write_logs
 
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    write_logs(arguments.service, secrets=settings.secrets())
+    services = SERVICES if arguments.service == "all" else (arguments.service,)
     try:
-        shop = await connect_shop(settings, name=f"{arguments.service}-{arguments.port}")
+        shop = await connect_shop(settings, name=f"{arguments.service}-{arguments.port}", services=services)
     except (EngineUnavailable, BusError) as error:
         raise WrongUse(str(error)) from error
-    services = SERVICES if arguments.service == "all" else (arguments.service,)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
@@ -90,6 +90,7 @@ def _app(shop: Any, services: tuple[str, ...], settings: Settings) -> FastAPI:
         payments=shop.payments if "payments" in services else None,
         orders=shop.orders if "orders" in services else None,
         ready=shop.ready,
+        longest_lag=settings.outbox_lag_limit,
     )
 
 

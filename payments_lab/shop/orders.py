@@ -30,7 +30,7 @@ from payments_lab.shop.events import (
     Version,
 )
 from payments_lab.shop.money import check_currency, check_price
-from payments_lab.shop.outbox import outbox_row, publish_row
+from payments_lab.shop.outbox import Backlog, backlog, outbox_row, publish_row
 from payments_lab.shop.status import OrderStatus
 from payments_lab.stores.documents import Collection, Document
 
@@ -111,7 +111,7 @@ class OrdersService:
             "userId": user_id,
             "expiresAt": event.expires_at,
             "ticket": ticket.model_dump(),
-            "outbox": [_row(event.id, 0, event)],
+            "outbox": [self._row(event.id, 0, event)],
         }
         try:
             await self.orders.insert_one(document)
@@ -157,8 +157,15 @@ class OrdersService:
 
     async def recover(self) -> None:
         """Announce what a crash left unannounced."""
-        for document in await self.orders.find({"outbox._id": {"$gt": ""}}).to_list():
+        for document in await self._unannounced():
             await self._announce(document)
+
+    async def backlog(self) -> Backlog:
+        """What orders have not told the bus yet."""
+        return backlog([row for document in await self._unannounced() for row in document["outbox"]], self.clock.now())
+
+    async def _unannounced(self) -> list[Document]:
+        return await self.orders.find({"outbox._id": {"$gt": ""}}).to_list()
 
     async def _find(self, order_id: str) -> Document:
         document = await self.orders.find_one({"_id": order_id})
@@ -179,7 +186,7 @@ class OrdersService:
             {"_id": document["_id"], "version": document["version"]},
             {
                 "$set": {"status": status.value, "version": event.version},
-                "$push": {"outbox": _row(event.id, event.version, event)},
+                "$push": {"outbox": self._row(event.id, event.version, event)},
             },
             return_document=True,
         )
@@ -189,6 +196,5 @@ class OrdersService:
             await publish_row(self.bus, row)
             await self.orders.update_one({"_id": document["_id"]}, {"$pull": {"outbox": {"_id": row["_id"]}}})
 
-
-def _row(order_id: str, version: int, event: Event) -> Document:
-    return outbox_row(f"{order_id}:{version}", event)
+    def _row(self, order_id: str, version: int, event: Event) -> Document:
+        return outbox_row(f"{order_id}:{version}", event, self.clock.now())

@@ -32,10 +32,11 @@ from payments_lab.shop.errors import (
     PaymentRefused,
 )
 from payments_lab.shop.events import Event, OrderCancelled, OrderCompleted, OrderCreated, PaymentCreated
-from payments_lab.shop.outbox import outbox_row, publish_row
+from payments_lab.shop.outbox import Backlog, backlog, outbox_row, publish_row
 from payments_lab.shop.replica import ReplicatedOrder, advance_order, copy_order
 from payments_lab.shop.status import OrderStatus, PaymentStatus
 from payments_lab.stores.documents import Collection, Document
+from payments_lab.telemetry.trace import current, kept, under
 
 if TYPE_CHECKING:
     import stripe
@@ -147,12 +148,17 @@ class PaymentsService:
         unknown = 0
         for payment in await self.payments.find({"status": PaymentStatus.CHARGING.value}).to_list():
             try:
-                await self._settled(payment)
+                with under(kept(payment)):
+                    await self._settled(payment)
             except OutcomeUnknown:
                 unknown += 1
         for row in await self.outbox.find({}).to_list():
             await self._finish(row)
         return unknown
+
+    async def backlog(self) -> Backlog:
+        """What payments have not told the bus yet."""
+        return backlog(await self.outbox.find({}).to_list(), self.clock.now())
 
     async def _order_to_pay(self, order_id: str, token: str, user_id: str) -> ReplicatedOrder:
         for field, value in (("orderId", order_id), ("token", token), ("userId", user_id)):
@@ -174,7 +180,10 @@ class PaymentsService:
 
     async def _claim(self, known: Document | None, attempt: Attempt, user_id: str) -> Document:
         """Make ``attempt`` the order's current one; only one of several may."""
-        charging = {"status": PaymentStatus.CHARGING.value, "attempt": attempt.model_dump(by_alias=True)}
+        charging: Document = {"status": PaymentStatus.CHARGING.value, "attempt": attempt.model_dump(by_alias=True)}
+        trace = current()
+        if trace is not None:
+            charging["trace"] = trace.to_document()
         if known is None:
             fresh: Document = {"_id": self.ids.new("pay"), "orderId": attempt.order_id, "userId": user_id, **charging}
             try:
@@ -202,7 +211,7 @@ class PaymentsService:
         if charge is None:
             return await self._record(payment, {"status": PaymentStatus.FAILED.value, "error": "never sent"})
         event = PaymentCreated(id=payment["_id"], order_id=attempt.order_id, stripe_id=charge.id)
-        row = {**outbox_row(payment["_id"], event), "attempt": attempt.id, "stripeId": charge.id}
+        row = {**outbox_row(payment["_id"], event, self.clock.now()), "attempt": attempt.id, "stripeId": charge.id}
         await self.outbox.update_one({"_id": row["_id"]}, {"$setOnInsert": row}, upsert=True)
         return await self._finish(row)
 

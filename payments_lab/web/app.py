@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from fastapi import Cookie, Depends, FastAPI, Header, Request
@@ -11,9 +10,10 @@ from pydantic import Field
 from payments_lab.shop.errors import InvalidRequest, NotTheOwner, OrderNotFound
 from payments_lab.shop.orders import Order, OrdersService
 from payments_lab.shop.payments import PaymentsService
-from payments_lab.web import replies
+from payments_lab.web import health, replies
 from payments_lab.web.bodies import Body, read
 from payments_lab.web.sessions import COOKIE, Sessions
+from payments_lab.web.tracing import Traced
 
 LONGEST_KEY = 255
 
@@ -32,17 +32,19 @@ class NewOrder(Body):
     currency: str = "usd"
 
 
-Check = Callable[[], Awaitable[None]]
-
-
 def create_app(
     sessions: Sessions,
     *,
     payments: PaymentsService | None = None,
     orders: OrdersService | None = None,
-    ready: Check | None = None,
+    ready: health.Check | None = None,
+    longest_lag: float = health.LONGEST_LAG,
 ) -> FastAPI:
-    """An app with the routes of the services given; ``ready`` raises ConnectionError while an engine is away."""
+    """An app with the routes of the services given.
+
+    ``ready`` raises ConnectionError while an engine is away; ``longest_lag`` is how many seconds an event may wait for
+    the bus before the app calls itself not ready.
+    """
     app = FastAPI(title="payments_lab", summary="An event-driven payments service", docs_url="/docs", redoc_url=None)
     replies.install(app)
     user = _user_of(sessions)
@@ -50,7 +52,8 @@ def create_app(
         _payments_routes(app, payments, user)
     if orders is not None:
         _orders_routes(app, orders, user)
-    _health_routes(app, ready)
+    health.install(app, ready, longest_lag)
+    app.add_middleware(Traced)
     return app
 
 
@@ -112,23 +115,6 @@ def _orders_routes(app: FastAPI, service: OrdersService, user: Any) -> None:
     async def cancel(order_id: str, user_id: str = user) -> dict[str, Any]:  # pyright: ignore[reportUnusedFunction]
         """Call an order off; money that was paid for it goes back."""
         return _shown(await service.cancel(order_id, user_id=user_id))
-
-
-def _health_routes(app: FastAPI, ready: Check | None) -> None:
-    @app.get("/healthz", tags=["health"])
-    async def healthy() -> dict[str, str]:  # pyright: ignore[reportUnusedFunction]
-        """The process runs."""
-        return {"status": "ok"}
-
-    @app.get("/readyz", tags=["health"])
-    async def is_ready() -> dict[str, str]:  # pyright: ignore[reportUnusedFunction]
-        """Every engine answers."""
-        if ready is not None:
-            try:
-                await ready()
-            except ConnectionError as error:
-                raise replies.NotReady(str(error)) from error
-        return {"status": "ok"}
 
 
 def _check_key(key: str | None) -> None:

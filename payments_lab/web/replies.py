@@ -7,13 +7,16 @@ import logging
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pymongo.errors import ConnectionFailure
 from starlette.exceptions import HTTPException
 
+from payments_lab.bus.protocol import PublishUnconfirmed
 from payments_lab.shop.errors import Declined, Indefinite, ShopError
 
 log = logging.getLogger("payments_lab.web")
 
 RETRY_AFTER = "1"
+AWAY = "an engine does not answer, so nobody knows whether this was done; ask again with the same Idempotency-Key"
 
 
 class NotReady(ShopError):
@@ -30,7 +33,7 @@ class NotSignedIn(ShopError):
 
 
 def install(app: FastAPI) -> None:
-    """Give ``app`` the shop's error replies; what nobody foresaw is a plain 500 with nothing of its cause."""
+    """Give ``app`` the shop's error replies."""
 
     @app.exception_handler(ShopError)
     async def refused(_: Request, error: ShopError) -> JSONResponse:  # pyright: ignore[reportUnusedFunction]
@@ -45,10 +48,17 @@ def install(app: FastAPI) -> None:
     async def malformed(_: Request, error: RequestValidationError) -> JSONResponse:  # pyright: ignore[reportUnusedFunction]
         return JSONResponse(_message(str(error.errors()[0]["msg"])), 400)
 
-    @app.exception_handler(Exception)
-    async def failed(request: Request, error: Exception) -> JSONResponse:  # pyright: ignore[reportUnusedFunction]
-        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-        return JSONResponse(_message("something went wrong; ask again with the same Idempotency-Key"), 500)
+    @app.exception_handler(PublishUnconfirmed)
+    @app.exception_handler(ConnectionFailure)
+    @app.exception_handler(ConnectionError)
+    async def away(_: Request, error: Exception) -> JSONResponse:  # pyright: ignore[reportUnusedFunction]
+        log.warning("an engine did not answer: %s", error)
+        return JSONResponse(_message(AWAY), 503, {"Retry-After": RETRY_AFTER})
+
+
+def failed() -> JSONResponse:
+    """What a client hears of an error that nobody foresaw: nothing of its cause."""
+    return JSONResponse(_message("something went wrong; ask again with the same Idempotency-Key"), 500)
 
 
 def _body(error: ShopError) -> dict[str, list[dict[str, str]]]:
