@@ -94,7 +94,8 @@ class Buyers:
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             try:
-                if await self._redis.zadd(JOBS, {order_id: 0}, xx=True, ch=True):
+                jobs = [job async for job, _ in self._redis.zscan_iter(JOBS, match=f"{order_id}*")]
+                if jobs and await self._redis.zadd(JOBS, {jobs[0]: 0}, xx=True, ch=True):
                     return
             except RedisError:
                 self.repeats += 1

@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from random import Random
+from typing import Any
+
+from pymongo import AsyncMongoClient
 
 from payments_lab import Settings
 from payments_lab.bus.connect import connect
@@ -21,6 +24,7 @@ from tests.servers import HOST, Server, free_port, nats_server, program, redis_s
 LOST_REPLIES = 0.02
 ACK_WAIT = ConsumerConfig(ack_wait=1.0)
 LONGEST_ABSENCE = 0.3
+COLLECTIONS = {"orders": ["orders"], "payments": ["orders", "payments", "outbox"]}
 
 
 class Machines:
@@ -43,6 +47,7 @@ class Machines:
             "expiration": self.expiration,
         }
         self.kills: dict[str, int] = dict.fromkeys((*self.services, *engines), 0)
+        self._away: set[str] = set()
 
     @property
     def options(self) -> list[str]:
@@ -62,6 +67,7 @@ class Machines:
 
     async def start(self, shop: ConnectedShop) -> None:
         """The services, on consumers that wait less long than usual for an acknowledgement."""
+        await _make_collections(self.mongo_url)
         for name in SERVICES:
             await _make_consumers(self.bus_url, getattr(shop, name))
         for service in self.services.values():
@@ -76,10 +82,20 @@ class Machines:
         """SIGKILL, and back after a moment."""
         absence = random.uniform(0, LONGEST_ABSENCE)
         self.kills[name] += 1
+        self._away.add(name)
         victim = self.services.get(name) or self.engines[name]
         victim.kill()
         await asyncio.sleep(absence)
         await asyncio.to_thread(victim.start)
+        self._away.remove(name)
+
+    async def supervise(self) -> None:
+        """Start a service again that gave up, because an engine was away when it began."""
+        while True:
+            await asyncio.sleep(0.1)
+            for name, service in self.services.items():
+                if name not in self._away:
+                    service.revive()
 
     def stop(self) -> None:
         for service in self.services.values():
@@ -126,6 +142,16 @@ async def _make_consumers(url: str, service: Listens) -> None:
     for event_type in service.hears:
         await bus.subscribe(event_type.subject, _leave_it, queue=service.queue_group, config=ACK_WAIT)
     await bus.close()
+
+
+async def _make_collections(url: str) -> None:
+    """SecantusDB makes files for a collection at its first write, and a kill in that moment leaves half a file."""
+    client: AsyncMongoClient[Any] = AsyncMongoClient(url)
+    for database, collections in COLLECTIONS.items():
+        for collection in collections:
+            await client[database].create_collection(collection, check_exists=False)
+    await client.admin.command("fsync")
+    await client.close()
 
 
 async def _leave_it(delivery: Delivery) -> None:

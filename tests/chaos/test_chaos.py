@@ -75,8 +75,10 @@ class Run:
         victims = random.sample(sorted(self._machines.kills), KILLS)
         buying = [asyncio.create_task(self._buyers.buy(Random(f"{seed} {each}"))) for each in range(BUYERS)]
         killing = [asyncio.create_task(self._kill(each, Random(f"{seed} {each}"))) for each in victims]
+        supervising = asyncio.create_task(self._machines.supervise())
         self.told += await asyncio.gather(*buying)
         await asyncio.gather(*killing)
+        supervising.cancel()
         await self._machines.all_listening()
         if await self._differences(SETTLE_SECONDS):
             assert await self.reconcile() == [], f"seed {seed}"
