@@ -43,8 +43,16 @@ def shimmed(url: str) -> stripe.StripeClient:
     return stripe.StripeClient("sk_test_local", base_addresses={"api": url}, http_client=Shim(url))
 
 
+def itself() -> stripe.StripeClient:
+    """The library, talking to a Stripe test account. RuntimeError when the environment has none."""
+    key = account_key()
+    if key is None:
+        raise RuntimeError("there is no STRIPE_KEY")
+    return stripe.StripeClient(key, max_network_retries=3)
+
+
 def account_key() -> str | None:
-    """The key of a Stripe test account, if the environment has one."""
+    """The key of a Stripe test account, if the environment has one. RuntimeError for a live key."""
     key = os.environ.get("STRIPE_KEY")
     if key is not None and key.startswith(LIVE_KEYS):
         raise RuntimeError("STRIPE_KEY is a live key; these tests move money, so they take none")

@@ -34,13 +34,18 @@ def main() -> int:
     outcomes = run_contract()
     columns = [IN_PROCESS, HTTP, *([STRIPE] if account_key() else []), LOCALSTRIPE]
     PASSES.write_text("".join(f"{name}\n" for name in sorted(passing(outcomes, LOCALSTRIPE))))
-    text = DOCS.read_text()
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
+    before, _, after = cut(DOCS.read_text())
     DOCS.write_text(f"{before}{BEGIN}\n\n{table(outcomes, columns)}\n{END}{after}")
     for column in columns:
         print(f"{column}: {len(passing(outcomes, column))} of {len(outcomes)}")
     return 0
+
+
+def cut(text: str) -> tuple[str, str, str]:
+    """What stands before the table, the table, and what stands after it."""
+    before, _, rest = text.partition(BEGIN)
+    written, _, after = rest.partition(END)
+    return before, written, after
 
 
 def run_contract() -> Outcomes:
@@ -75,14 +80,17 @@ def passing(outcomes: Outcomes, double: str) -> list[str]:
 def table(outcomes: Outcomes, columns: Iterable[str]) -> str:
     """What each double passes, as Markdown."""
     columns = list(columns)
-    totals = [f"{len(passing(outcomes, column))} of {len(outcomes)}" for column in columns]
-    lines = [_row("", *columns), _row("---", *[":-:"] * len(columns)), _row("**all**", *(f"**{n}**" for n in totals))]
+    lines = [_row("", *columns), _row("---", *[":-:"] * len(columns)), _row("**all**", *_totals(outcomes, columns))]
     for area in AREAS:
-        lines.append(_row(f"**{area}**", *[""] * len(columns)))
-        for (where, name), known in outcomes.items():
-            if where == area:
-                lines.append(_row(sentence(name), *(MARKS[known.get(each, "skipped")] for each in columns)))
+        here = {key: known for key, known in outcomes.items() if key[0] == area}
+        lines.append(_row(f"**{area}**", *_totals(here, columns)))
+        for (_, name), known in here.items():
+            lines.append(_row(sentence(name), *(MARKS[known.get(each, "skipped")] for each in columns)))
     return "\n".join(lines) + "\n"
+
+
+def _totals(outcomes: Outcomes, columns: list[str]) -> list[str]:
+    return [f"**{len(passing(outcomes, column))} of {len(outcomes)}**" for column in columns]
 
 
 def sentence(name: str) -> str:
