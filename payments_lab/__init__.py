@@ -9,22 +9,26 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from payments_lab.explore.faults import Faults
+    from payments_lab.explore.verification import verify
     from payments_lab.lab import Lab
     from payments_lab.settings import Settings
     from payments_lab.shop.errors import NotYet
     from payments_lab.shop.orders import OrdersService
     from payments_lab.shop.payments import PaymentsService
 
-__all__ = ["Lab", "NotYet", "OrdersService", "PaymentsService", "Settings"]
+__all__ = ["Faults", "Lab", "NotYet", "OrdersService", "PaymentsService", "Settings", "verify"]
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Faults": "payments_lab.explore.faults",
     "Lab": "payments_lab.lab",
     "NotYet": "payments_lab.shop.errors",
     "OrdersService": "payments_lab.shop.orders",
     "PaymentsService": "payments_lab.shop.payments",
     "Settings": "payments_lab.settings",
+    "verify": "payments_lab.explore.verification",
 }
 
 

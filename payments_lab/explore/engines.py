@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 from payments_lab.explore.answers import Answers
 from payments_lab.explore.coroutines import Wish
@@ -20,8 +20,8 @@ class Effect(NamedTuple):
 class Engine:
     """One embedded engine: its states by number, and what each operation did in each of them.
 
-    ``name`` is what operations call it. State 0 is the one that it is in when it is taken over. ``lost`` is the error that a caller gets when the
-    engine's reply, or the request, is lost.
+    ``name`` is what operations call it. State 0 is the one that it is in when it is taken over. ``lost`` is the error
+    that a caller gets when the engine's reply, or the request, is lost.
     """
 
     def __init__(self, name: str, resource: Resource, answers: Answers, lost: Exception) -> None:
@@ -51,13 +51,21 @@ class Engine:
             self._resource.restore(self._states.values[state])
             self._current = state
 
-    def taken(self) -> int:
-        """The number of the state that the real engine is in."""
-        self._current = self._states.of(self._resource.snapshot())
-        return self._current
-
     def _perform(self, state: int, wish: Wish) -> Effect:
         self.put(state)
         self.asked += 1
-        answer = self._answers.of(wish.perform)
-        return Effect(answer, self.taken() if wish.operation.writes else state)
+        answer = self._answers.of(lambda: _in_order(wish.perform()))
+        if not wish.operation.writes:
+            return Effect(answer, state)
+        # What the engine holds now may differ from what it would be restored to, in the order of fields; so it is.
+        self._current = -1
+        return Effect(answer, self._states.of(self._resource.snapshot()))
+
+
+def _in_order(answer: Any) -> Any:
+    """Documents with their fields in one order, whatever the order in which they were written."""
+    if type(answer) is dict:
+        return dict(sorted(cast("dict[str, Any]", answer).items()))
+    if type(answer) is list:
+        return [_in_order(each) for each in cast("list[Any]", answer)]
+    return answer

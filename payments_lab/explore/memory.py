@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import pickle
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 from payments_lab.explore.coroutines import Refused
 from payments_lab.explore.numbering import Numbers
@@ -63,8 +63,8 @@ def _can_be_copied(name: str, value: object) -> bool:
     if isinstance(value, asyncio.Lock | asyncio.Event | asyncio.Semaphore | asyncio.Condition | asyncio.Queue):
         raise Refused(
             "asyncio",
-            f"the attribute {name} is an asyncio.{type(value).__name__}, which the explorer cannot follow; it would hold "
-            "back this process only, not the other copies of the service",
+            f"the attribute {name} is an asyncio.{type(cast(object, value)).__name__}, which the explorer cannot "
+            "follow; it would hold back this process only, not the other copies of the service",
         )
     try:
         pickle.dumps(value)
@@ -76,11 +76,11 @@ def _can_be_copied(name: str, value: object) -> bool:
 def _ordered(value: Any) -> Any:
     """Sets in one order, so that equal memories give equal bytes."""
     if type(value) is set:
-        return _Set(sorted(value, key=repr))
+        return _Set(sorted(cast("set[Any]", value), key=repr))
     if type(value) is dict:
-        return {name: _ordered(item) for name, item in value.items()}
+        return {name: _ordered(item) for name, item in cast("dict[Any, Any]", value).items()}
     if type(value) is list:
-        return [_ordered(item) for item in value]
+        return [_ordered(item) for item in cast("list[Any]", value)]
     return value
 
 
@@ -98,10 +98,12 @@ def _refilled(held: Any, wanted: Any) -> Any:
     if type(held) is not type(wanted):
         return wanted
     if isinstance(held, set | dict):
-        held.clear()
-        held.update(wanted)
-        return held
+        mine = cast("set[Any]", held)
+        mine.clear()
+        mine.update(wanted)
+        return mine
     if isinstance(held, list):
-        held[:] = wanted
-        return held
+        kept = cast("list[Any]", held)
+        kept[:] = wanted
+        return kept
     return wanted

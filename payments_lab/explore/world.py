@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, fields
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from payments_lab.bus.protocol import PublishUnconfirmed
-from payments_lab.explore.answers import Answers
 from payments_lab.explore.coroutines import under_control
 from payments_lab.explore.engines import Engine
 from payments_lab.explore.memory import Memory
@@ -30,16 +30,26 @@ if TYPE_CHECKING:
 
 Service = OrdersService | PaymentsService | ExpirationService
 
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The classes of the services that are explored."""
+
+    payments: type[PaymentsService] = PaymentsService
+    orders: type[OrdersService] = OrdersService
+    expiration: type[ExpirationService] = ExpirationService
+
+
 PHASES = (LAB_EPOCH, LAB_EPOCH + TIME_TO_PAY + timedelta(minutes=1))
 
 
 class World:
-    """One shop with a payments service of class ``payments``; the memo of its tasks and of its engines.
+    """One shop; the memo of its tasks and of its engines.
 
     Stripe's clock stands still: a story is shorter than anything that Stripe forgets.
     """
 
-    def __init__(self, payments: type[PaymentsService], scenario: Scenario, *, merge: bool = True) -> None:
+    def __init__(self, services: Services, scenario: Scenario, *, merge: bool = True) -> None:
         from payments_lab.local_stripe import LocalStripe
 
         self.scenario = scenario
@@ -68,9 +78,9 @@ class World:
         expiration_ports = ExpirationPorts(jobs=redis, bus=self.bus, clock=self.clock)
         with under_control():
             self.services: dict[str, Service] = {
-                "orders": OrdersService(orders_ports),
-                "payments": payments(payments_ports),
-                "expiration": ExpirationService(expiration_ports),
+                "orders": services.orders(orders_ports),
+                "payments": services.payments(payments_ports),
+                "expiration": services.expiration(expiration_ports),
             }
         ports = [*_fields(orders_ports), *_fields(payments_ports), *_fields(expiration_ports)]
         memories = {name: Memory(service, ports) for name, service in self.services.items()}
@@ -138,7 +148,8 @@ class World:
 
         def start() -> tuple[Coroutine[Any, Any, Any], Callable[[], str]]:
             delivery = ExploredDelivery(message)
-            answer: Any = listener(event_type, handler)(delivery)
+            bind = getattr(self.services[service], "listener", listener)
+            answer: Any = bind(event_type, handler)(delivery)
             return answer, delivery.answer
 
         label = f"{message.message_id}-{service}" + (f"-{run}" if run else "")
@@ -158,7 +169,7 @@ class World:
 
 
 def _fields(ports: Any) -> list[Any]:
-    return [getattr(ports, name) for name in type(ports).__slots__]
+    return [getattr(ports, field.name) for field in fields(ports)]
 
 
 def _lost_replies() -> dict[str, Exception]:
@@ -190,7 +201,7 @@ def _reachable(roots: list[object]) -> list[object]:
 
 def _held(value: object) -> list[object]:
     if isinstance(value, dict):
-        return list(value.values())
+        return list(cast("dict[object, object]", value).values())
     if isinstance(value, list | tuple | set):
-        return list(value)
+        return list(cast("list[object]", value))
     return list(getattr(value, "__dict__", {}).values())

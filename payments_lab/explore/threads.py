@@ -17,13 +17,14 @@ class Fate(IntEnum):
     RUNS = 1  # waits for an operation to happen
     REPLIED = 2  # the operation has happened; the answer is on its way
     DEAD = 3  # does nothing until its service crashes, and begins anew then
-    TOLD = 4  # a client that has its answer
+    TOLD = 4  # over: a client that has its answer, a dead letter
 
 
 class Thread(NamedTuple):
     """One task. ``at`` is the number of its source (FIRST, DEAD), of its node (RUNS, REPLIED) or of an outcome (TOLD).
 
-    ``run`` counts a client's retries, or the deliveries of a handler that makes ids; ``answer`` is what is on its way.
+    ``run`` counts a client's retries, or the deliveries of a handler that makes ids; of one that is TOLD it is the
+    number of its source. ``answer`` is what is on its way.
     """
 
     fate: Fate
@@ -62,7 +63,7 @@ class Slot(Field):
     def actors(self, threads: Value) -> list[Thread]:
         """The threads that may act, each distinct one once."""
         if self.ordered:
-            return list(threads[:1])
+            return [thread for thread in threads if thread.fate is not Fate.TOLD][:1]
         return sorted(set(threads))
 
     def replaced(self, threads: Value, old: Thread | None, *new: Thread) -> Value:

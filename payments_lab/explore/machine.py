@@ -21,7 +21,6 @@ from payments_lab.explore.tasks import Node
 from payments_lab.explore.threads import Environment, Fate, Role, Slot, Source, Thread, Value
 from payments_lab.explore.world import World
 
-
 # Runs of a recovery at rest, and of a handler that gets the bus's copy: their ids must differ from all others.
 RUNS_AT_REST = 100
 COPY = 100
@@ -42,8 +41,8 @@ class Kind(IntEnum):
 class Move(NamedTuple):
     """One thing that may happen: a configuration plus ``add`` is the next one, once ``spawns`` are put into it.
 
-    ``before`` acts at ``node`` and becomes ``after`` (None: it is gone). ``copied``: the bus keeps a second copy of what
-    it delivers. ``died``: the thread gets no further before its service crashes.
+    ``before`` acts at ``node`` and becomes ``after`` (None: it is gone). ``copied``: the bus keeps a second copy of
+    what it delivers. ``died``: the thread gets no further before its service crashes.
     """
 
     kind: Kind
@@ -242,11 +241,20 @@ class Machine:
             if self.surroundings(state).phase < self.last_phase:
                 return []
             threads = (self.tick.first(),)
+        if self.waits_for_recovery(state, slot):
+            return []
         found: list[Move] = []
         for thread in slot.actors(threads):
             if thread.fate not in (Fate.DEAD, Fate.TOLD):
                 found += self.acts(state, slot, threads, thread, prophetic=prophetic)
         return found
+
+    def waits_for_recovery(self, state: int, slot: Slot) -> bool:
+        """Whether the threads in ``slot`` cannot begin before their service has recovered."""
+        if not self.faults.recovers_first or slot.service not in self.recoveries:
+            return False
+        recovery = self.recoveries[slot.service].slot
+        return slot is not recovery and bool(recovery.of(state))
 
     def acts(self, state: int, slot: Slot, threads: Value, thread: Thread, *, prophetic: bool = False) -> list[Move]:
         """What one of the ``threads`` in ``slot`` may do next."""
@@ -274,9 +282,11 @@ class Machine:
         """The crash that was decided happens, once every thread of the service has come as far as it gets."""
         environment = self.surroundings(state)
         bit = self.bit(service)
-        if not (environment.struck & bit or environment.dying & bit and self.memories[service].of(state)):
+        if not (environment.struck & bit or (environment.dying & bit and self.memories[service].of(state))):
             return None
         for slot in self.slots_of(service):
+            if self.waits_for_recovery(state, slot):
+                continue
             if any(thread.fate not in (Fate.DEAD, Fate.TOLD) for thread in slot.threads(state)):
                 return None
         add = self.change(environment, dying=environment.dying & ~bit, struck=environment.struck & ~bit)
@@ -355,9 +365,9 @@ class Machine:
 
     def told(self, source: Source, outcome: str) -> tuple[Thread | None, tuple[Source, ...]]:
         """What is left of a request that has its answer, and what begins now."""
-        if not self.world.scenario.remembered:
+        if not self.world.scenario.remembers:
             return None, tuple(source.follow)
-        return Thread(Fate.TOLD, self.outcomes.of(outcome), source.what), tuple(source.follow)
+        return Thread(Fate.TOLD, self.outcomes.of(outcome), source.number), tuple(source.follow)
 
     def spawned(self, before: int, after: int) -> tuple[Source, ...]:
         """The deliveries that a change of the bus's state brings."""
@@ -377,7 +387,8 @@ class Machine:
         number = self._engine_of.get(operation.resource)
         if number is None or ("." in operation.resource and not operation.resource.startswith(f"{service}.")):
             raise Refused(
-                "trespass", f"{node.line}: {service} touches {operation.resource} ({operation.verb}), which is not its own"
+                "trespass",
+                f"{node.line}: {service} touches {operation.resource} ({operation.verb}), which is not its own",
             )
         return number
 
@@ -457,10 +468,8 @@ class _Act:
     def _begin(self) -> Iterator[Move]:
         machine, source = self.machine, self.source
         if self.is_retry:
-            left, begun = machine.told(source, "unknown")
-            gone = self._move(None, None, Effect(Kind.GIVE_UP, -1), left, begun)
+            yield self._give_up()
             if not self.environment.retries:
-                yield gone
                 return
         node = machine.beginning(self.thread, self.environment.phase, self.remembered)
         if node.draws:
@@ -475,10 +484,12 @@ class _Act:
             yield from self._copies(node, None, Effect(Kind.STEP, -1), after, (), node.memory_after)
         else:
             yield from self._operate(node)
-        if self.is_retry:
-            yield gone
         if self.may_die:
             yield self._move(node, None, Effect(Kind.HOLD, -1), self._dead(self.thread.run), (), died=True)
+
+    def _give_up(self) -> Move:
+        left, begun = self.machine.told(self.source, "unknown")
+        return self._move(None, None, Effect(Kind.GIVE_UP, -1), left, begun)
 
     def _operate(self, node: Node) -> Iterator[Move]:
         for effect in self._effects(node):
@@ -543,13 +554,21 @@ class _Act:
         machine, source, thread = self.machine, self.source, self.thread
         if source.role is Role.DELIVERY and following.outcome == "again":
             return source.first(machine.reset(source, thread)), ()
+        if source.role is Role.DELIVERY and following.outcome != "ack":
+            return Thread(Fate.TOLD, machine.outcomes.of(following.outcome), source.number), ()
         if source.role is Role.REQUEST:
             run = machine.reset(source, thread) if following.outcome == "unknown" else -1
             return (source.first(run), ()) if run > 0 else machine.told(source, following.outcome)
         return None, ()
 
     def _copies(
-        self, node: Node, following: Node | None, effect: Effect, after: Thread | None, begun: tuple[Source, ...], memory: int
+        self,
+        node: Node,
+        following: Node | None,
+        effect: Effect,
+        after: Thread | None,
+        begun: tuple[Source, ...],
+        memory: int,
     ) -> Iterator[Move]:
         """The move itself, and the one in which the bus keeps a copy of what it delivers."""
         yield self._move(node, following, effect, after, begun, memory=memory)
@@ -584,10 +603,10 @@ class _Act:
         copied: bool = False,
         died: bool = False,
     ) -> Move:
-        machine, slot, environment = self.machine, self.slot, self.environment
+        machine, slot = self.machine, self.slot
         left = [after] if after is not None else []
         if copied:
-                left.append(self.source.first(self.thread.run + COPY * machine.makes_ids(self.source)))
+            left.append(self.source.first(self.thread.run + COPY * machine.makes_ids(self.source)))
         add = effect.add + self._surroundings(effect.kind, copied=copied, died=died)
         if memory is not None:
             add += self.memory.step(self.remembered, memory)

@@ -88,7 +88,7 @@ class ExploredDelivery:
         self._answer = ""
 
     def answer(self) -> str:
-        """"ack", "again" (refused, or no answer) or "dead: reason"."""
+        """ "ack", "again" (refused, or no answer) or "dead: reason"."""
         return self._answer or "again"
 
     async def ack(self) -> None:

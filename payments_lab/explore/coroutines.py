@@ -64,7 +64,7 @@ class Suspender:
 
 
 @contextmanager
-def under_control() -> Iterator[None]:
+def under_control() -> Generator[None]:
     """While this lasts, code under test meets our checkpoints, no foreign event loop, and an end to its patience."""
     before = asyncio._get_running_loop()  # pyright: ignore[reportPrivateUsage]
     with scheduled_by(_SUSPENDER), _watched():
@@ -102,7 +102,7 @@ def where(coroutine: Any) -> str:
     inner = coroutine
     while inner is not None:
         frame = getattr(inner, "cr_frame", None) or getattr(inner, "gi_frame", None)
-        if frame is not None and not _is_ours(frame.f_code.co_filename):
+        if frame is not None and not is_machinery(frame.f_code.co_filename):
             place = at(frame.f_code, frame.f_lineno)
         inner = getattr(inner, "cr_await", None) or getattr(inner, "gi_yieldfrom", None)
     return place
@@ -119,11 +119,11 @@ def innermost(error: BaseException) -> str:
 
 
 def _place(frames: Iterator[tuple[types.FrameType, int]]) -> str:
-    places = [at(frame.f_code, line) for frame, line in frames if not _is_ours(frame.f_code.co_filename)]
+    places = [at(frame.f_code, line) for frame, line in frames if not is_machinery(frame.f_code.co_filename)]
     return places[-1] if places else "code that has no file"
 
 
-def _is_ours(filename: str) -> bool:
+def is_machinery(filename: str) -> bool:
     """Whether a file is part of the machinery rather than of what is explored."""
     return filename.startswith(_MACHINERY) or "/asyncio/" in filename or "/stripe/" in filename
 
@@ -196,7 +196,7 @@ def _in_main_thread() -> bool:
 
 
 @contextmanager
-def _watched() -> Iterator[None]:
+def _watched() -> Generator[None]:
     if not _in_main_thread():
         yield
         return

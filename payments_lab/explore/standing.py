@@ -36,10 +36,9 @@ _FROM_C = (
     types.ClassMethodDescriptorType,
 )
 _PLAIN = frozenset({object, OrderedDict, Generic})
-_ITERATORS = frozenset(
-    type(each)
-    for each in (iter([]), iter(()), reversed([]), iter(range(0)), enumerate(()), zip(), iter(""))  # noqa: B905
-)
+_NOTHING: list[object] = []
+_EMPTY: list[object] = [iter(_NOTHING), iter(()), reversed(_NOTHING), iter(range(0)), iter("")]
+_ITERATORS: frozenset[type[object]] = frozenset([*(type(each) for each in _EMPTY), enumerate, zip])
 
 # What a library keeps beside its work: the moment at which the stripe library sent a request, for its telemetry.
 _IRRELEVANT = frozenset({("_request_with_retries_internal_async", "request_start")})
@@ -139,11 +138,11 @@ class Standing:
 def _frame(value: Any) -> tuple[types.FrameType, types.CodeType] | None:
     """The frame and the code of a suspended coroutine or generator of any kind."""
     if isinstance(value, types.CoroutineType):
-        frame = cast("types.FrameType | None", value.cr_frame)
+        frame = value.cr_frame
     elif isinstance(value, types.GeneratorType):
-        frame = cast("types.FrameType | None", value.gi_frame)
+        frame = value.gi_frame
     elif isinstance(value, types.AsyncGeneratorType):
-        frame = cast("types.FrameType | None", value.ag_frame)
+        frame = value.ag_frame
     else:
         return None
     return (frame, frame.f_code) if frame is not None else None
@@ -196,7 +195,8 @@ def _mangled(name: str, kind: type[Any]) -> str:
 
 
 def _mapping(value: Mapping[Any, Any]) -> Iterable[Any]:
-    return [part for item in dict.items(cast("dict[Any, Any]", value)) for part in item]
+    plain: dict[Any, Any] = dict(value)
+    return [part for item in plain.items() for part in item]
 
 
 def _set(value: Iterable[Any]) -> Iterable[Any]:

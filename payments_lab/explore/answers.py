@@ -46,6 +46,11 @@ class Answers:
     def __getitem__(self, number: int) -> Answer:
         return self._answers[number]
 
+    def sign(self, number: int) -> str:
+        """An answer in words that are the same in every run of the same code."""
+        answer = self._answers[number]
+        return f"{type(answer.error).__name__}: {answer.error}" if answer.error is not None else repr(answer.value)
+
     def _number(self, answer: Answer) -> int:
         number = self._numbers.of(frozen(answer.error if answer.error is not None else answer.value))
         if number == len(self._answers):

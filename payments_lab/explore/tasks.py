@@ -82,7 +82,6 @@ class Node:
     draws: bool = False
     children: dict[tuple[int, int, int], int] = field(default_factory=dict[tuple[int, int, int], int])
 
-
     def heeds_the_clock(self, answer: int, memory: int) -> bool:
         """Whether the task reads the clock when it is told ``answer``."""
         return (answer, ANY_PHASE, memory) not in self.children
@@ -168,9 +167,7 @@ class Tasks:
         outcome, _ = self._replay(self.path(node))
         return outcome
 
-    def _make(
-        self, script: int, parent: Node | None, answer: int | None, phase: int, memory: int
-    ) -> tuple[Node, bool]:
+    def _make(self, script: int, parent: Node | None, answer: int | None, phase: int, memory: int) -> tuple[Node, bool]:
         depth = parent.depth + 1 if parent else 0
         if depth > LONGEST_TASK:
             raise Refused("stuck", f"{self.scripts[script].label} has waited {LONGEST_TASK} times and is not done")

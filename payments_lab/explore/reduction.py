@@ -45,11 +45,13 @@ class Footprint:
         self.reach = 0
         self.waiting = 0
 
-    def followed_by(self, later: Footprint) -> Footprint:
-        """The same, and what ``later`` may do afterwards."""
+    def followed_by(self, *later: Footprint) -> Footprint:
+        """The same, and what the others may do afterwards."""
         made = Footprint(self.slot, live=self.live)
-        made.clashes, made.waiting = self.clashes, self.waiting
-        made.reach = self.reach | later.reach
+        made.clashes, made.waiting, made.reach = self.clashes, self.waiting, self.reach
+        for each in later:
+            made.waiting |= each.waiting
+            made.reach |= each.reach
         return made
 
 
@@ -88,7 +90,7 @@ class Reduction:
         return made
 
     def _make(self, slot: Slot, threads: Value, state: int, *, lossy: bool) -> Footprint:
-        acting = threads[:1] if slot.ordered else threads
+        acting = slot.actors(threads)
         made = Footprint(slot, live=any(thread.fate not in (Fate.DEAD, Fate.TOLD) for thread in threads))
         for thread in threads:
             if thread.fate is Fate.TOLD:
@@ -179,12 +181,15 @@ class Scene:
         self.asleep: Footprint | None = None
         self.fires: dict[str, int] = {}
         self.after_crash: dict[str, int] = {}
+        self.prints: list[Footprint]
         if self.known:
             self.prints = [reduction.footprint(slot, value, state, lossy=lossy) for slot, value in present]
         else:
             self.prints = [Footprint(slot, live=True) for slot, _ in present]
         if machine.tick is not None:
             self._add_tick(machine.tick)
+        if machine.faults.recovers_first and machine.faults.crashes:
+            self._let_wait()
         live, bit = 0, 1
         for each in self.prints:
             if each.live:
@@ -200,10 +205,9 @@ class Scene:
         """The tick is no thread until it begins; it may begin, and begin again, as long as there is a job for it."""
         machine, reduction, slot = self.reduction.machine, self.reduction, source.slot
         self.known = self.known and reduction.knows(source.first())
+        tick = Footprint(slot, live=True)
         if self.known:
             tick = reduction.footprint(slot, 0, self.state, lossy=self.lossy)
-        else:
-            tick = Footprint(slot, live=True)
         if self.environment.phase < machine.last_phase or not reduction.will_tick(self.state):
             self.asleep = tick
             return
@@ -212,6 +216,20 @@ class Scene:
                 self.prints[number] = each.followed_by(tick)
                 return
         self.prints.append(tick)
+
+    def _let_wait(self) -> None:
+        """Nothing of a service that recovers can happen before its recovery has gone on."""
+        machine = self.reduction.machine
+        for service in machine.faults.services:
+            recovery = machine.recoveries[service].slot
+            if not recovery.of(self.state):
+                continue
+            waiting = [each for each in self.prints if each.service == service and each.slot is not recovery]
+            self.prints = [
+                each.followed_by(*waiting) if each.slot is recovery else each
+                for each in self.prints
+                if each not in waiting
+            ]
 
     def _foresee_crashes(self, environment: Environment, bit: int) -> None:
         machine = self.reduction.machine

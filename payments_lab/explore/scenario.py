@@ -45,7 +45,7 @@ class Scenario:
     """Orders that exist, and what may happen to them, in any order. With ``expires``, the time to pay may pass.
 
     With ``known`` every service has heard of the orders before the story begins. With ``remembered`` the answers that
-    clients got are part of the state, for invariants that ask for them.
+    clients got are part of the state, for invariants that ask for them; so they are where one action waits for another.
     """
 
     name: str
@@ -62,7 +62,14 @@ class Scenario:
             if action.order not in ids:
                 raise ValueError(f"action {number} of {self.name} is about {action.order}, which nobody placed")
             if action.after is not None and not 0 <= action.after < number:
-                raise ValueError(f"action {number} of {self.name} comes after action {action.after}, which is not before it")
+                raise ValueError(
+                    f"action {number} of {self.name} comes after action {action.after}, which is not before it"
+                )
+
+    @property
+    def remembers(self) -> bool:
+        """Whether the answers that clients got are part of the state."""
+        return self.remembered or any(action.after is not None for action in self.actions)
 
     def service(self, number: int) -> str:
         """Who is asked."""
@@ -77,9 +84,66 @@ class Scenario:
 
 
 TWO_CLICKS = Scenario("two-clicks", (Pay(key="click-1"), Pay(key="click-2")), sentence="Ada clicks 'pay' twice.")
+PAY_AND_CANCEL = Scenario(
+    "pay-and-cancel", (Pay(key="click-1"), Cancel()), sentence="Ada pays, and cancels before or after."
+)
+PAY_AND_EXPIRE = Scenario(
+    "pay-and-expire", (Pay(key="click-1"),), expires=True, sentence="Ada pays while the time to pay runs out."
+)
+SECOND_CARD = Scenario(
+    "second-card",
+    (Pay(token="tok_chargeDeclined", key="card-1"), Pay(key="card-2", after=0)),
+    known=True,
+    sentence="Ada's first card is declined; she takes another one.",
+)
+STRANGER = Scenario(
+    "stranger",
+    (Pay(key="click-1"), Pay(user="mallory", token="tok_mastercard", key="mallory-1")),
+    sentence="Ada pays; so would Mallory, whose order it is not.",
+)
+TWO_ORDERS = Scenario(
+    "two-orders",
+    (Pay(key="click-1"), Pay(order="ord_2", key="click-2")),
+    orders=(Placed(), Placed("ord_2", price=3500)),
+    sentence="Ada pays two orders at once.",
+)
+YEN = Scenario(
+    "yen", (Pay(key="click-1"),), orders=(Placed(price=2000, currency="jpy"),), sentence="Ada pays 2000 yen."
+)
+CANCELLED_TWO_CLICKS = Scenario(
+    "two-clicks-and-cancel",
+    (Pay(key="click-1"), Pay(key="click-2"), Cancel()),
+    sentence="Ada clicks 'pay' twice, and cancels.",
+)
 EVERYTHING = Scenario(
     "everything",
     (Pay(key="click-1"), Pay(key="click-2"), Cancel()),
     expires=True,
     sentence="Ada clicks 'pay' twice, cancels, and the time to pay runs out.",
 )
+
+SCENARIOS: dict[str, Scenario] = {
+    each.name: each
+    for each in (
+        TWO_CLICKS,
+        PAY_AND_CANCEL,
+        PAY_AND_EXPIRE,
+        SECOND_CARD,
+        STRANGER,
+        TWO_ORDERS,
+        YEN,
+        CANCELLED_TWO_CLICKS,
+        EVERYTHING,
+    )
+}
+USUAL: tuple[Scenario, ...] = (TWO_CLICKS, PAY_AND_CANCEL, PAY_AND_EXPIRE, SECOND_CARD, STRANGER)
+"""What is explored unless a scenario is named: small stories that together hold every rule."""
+
+
+def find_scenario(wanted: Scenario | str) -> Scenario:
+    """The scenario of that name. ValueError for a name that there is not."""
+    if isinstance(wanted, Scenario):
+        return wanted
+    if wanted not in SCENARIOS:
+        raise ValueError(f"there is no scenario {wanted!r}; there are {', '.join(SCENARIOS)}")
+    return SCENARIOS[wanted]

@@ -1,1 +1,0 @@
-"""The explorer: the real code under every order of events and every small set of faults."""

@@ -1,0 +1,87 @@
+"""What a search really tried: how often each kind of fault, and of event, came up in it."""
+
+from __future__ import annotations
+
+import json
+from itertools import islice
+
+from payments_lab.explore.judge import Judge
+from payments_lab.explore.machine import Kind, Machine, Move
+from payments_lab.explore.ports import Message, published
+from payments_lab.explore.search import Search
+from payments_lab.explore.threads import Fate, Role
+
+SAMPLE = 20_000
+
+_NAMES: tuple[str, ...] = ("payment", "duplicate", "reorder", "crash", "lost reply", "retry", "version conflict")
+_KINDS = {Kind.CRASH: "crash", Kind.LOST_REPLY: "lost reply", Kind.LOST_REQUEST: "lost reply"}
+
+
+def count_bites(search: Search, judge: Judge) -> dict[str, int]:
+    """How many of the steps that were taken were a duplicate, a crash, a lost reply, a retry, a version conflict.
+
+    ``payment`` counts the ends at which somebody has paid, ``reorder`` the configurations, among the first SAMPLE, in
+    which a younger event has overtaken an older one.
+    """
+    found: dict[str, int] = dict.fromkeys(_NAMES, 0)
+    for what, times in search.bites():
+        for name in _names(search.machine, what):
+            found[name] += times
+    found["payment"] = judge.paid
+    if search.machine.faults.reorder:
+        states = islice(search.parents, SAMPLE)
+        found["reorder"] = sum(_overtaken(search.machine, state) for state in states)
+    return found
+
+
+def _names(machine: Machine, what: Move | Kind) -> list[str]:
+    if isinstance(what, Kind):
+        return [_KINDS[what]] if what in _KINDS else []
+    names = [_KINDS[what.kind]] if what.kind in _KINDS else []
+    if what.copied:
+        names.append("duplicate")
+    if what.before is None or what.kind is Kind.GIVE_UP:
+        return names
+    source = machine.source_of(what.before)
+    if source.role is Role.REQUEST and what.before.fate is Fate.FIRST and what.before.run:
+        names.append("retry")
+    if source.role is Role.DELIVERY and what.next is not None and what.next.outcome == "again":
+        names.append("version conflict")
+    return names
+
+
+def _overtaken(machine: Machine, state: int) -> bool:
+    """Whether some service has begun with an event of an order while one of a lower version still waits."""
+    waiting: dict[str, set[Message]] = {}
+    for slot in machine.slots:
+        for thread in slot.threads(state):
+            if thread.fate is not Fate.FIRST:
+                continue
+            source = machine.sources[thread.at]
+            if source.message is not None:
+                waiting.setdefault(source.service, set()).add(source.message)
+    if not waiting:
+        return False
+    bus = machine.engines[machine.bus]
+    kept = published(bus.snapshot(machine.states[machine.bus].of(state)))
+    return any(_is_late(machine, service, messages, kept) for service, messages in waiting.items())
+
+
+def _is_late(machine: Machine, service: str, waiting: set[Message], kept: list[Message]) -> bool:
+    begun = [message for message in kept if message not in waiting and service in machine.world.hearers(message)]
+    return any(_is_younger(done, late) for done in begun for late in waiting)
+
+
+def _is_younger(message: Message, other: Message) -> bool:
+    order, version = _version(message)
+    other_order, other_version = _version(other)
+    return order == other_order and version > other_version >= 0
+
+
+def _version(message: Message) -> tuple[str, int]:
+    """The order that an event is about and the version that it carries; -1 for one that carries none."""
+    try:
+        fields = json.loads(message.data)
+        return str(fields["id"]), int(fields["version"])
+    except (ValueError, KeyError, TypeError):
+        return "", -1

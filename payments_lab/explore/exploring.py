@@ -1,0 +1,177 @@
+"""Exploring one scenario: the search, begun anew as often as something is learned, and what it found."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+from payments_lab.explore.coroutines import Refused, under_control
+from payments_lab.explore.exercise import count_bites
+from payments_lab.explore.faults import Faults
+from payments_lab.explore.fields import Full
+from payments_lab.explore.invariants import Invariant
+from payments_lab.explore.judge import Breach, Judge
+from payments_lab.explore.machine import Learned, Machine, Relearn
+from payments_lab.explore.reduced import ReducedSearch
+from payments_lab.explore.rerunning import find_nondeterminism
+from payments_lab.explore.scenario import Scenario
+from payments_lab.explore.schedule import Schedule, Step
+from payments_lab.explore.search import Limits, Search
+from payments_lab.explore.shrinking import Choices, shrink
+from payments_lab.explore.world import Services, World
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A breach with its story: ``choices`` replay it, ``steps`` are what they lead to.
+
+    One without steps is about the code itself: it did something that cannot be explored.
+    """
+
+    invariant: str
+    message: str
+    choices: Choices = ()
+    steps: tuple[Step, ...] = ()
+
+
+@dataclass(slots=True)
+class Explored:
+    """What came of one scenario."""
+
+    scenario: Scenario
+    faults: Faults
+    findings: list[Finding] = field(default_factory=list[Finding])
+    states: int = 0
+    transitions: int = 0
+    handler_calls: int = 0
+    store_calls: int = 0
+    seconds: float = 0.0
+    complete: bool = False
+    stopped: str = ""
+    exercised: dict[str, int] = field(default_factory=dict[str, int])
+    concerned: dict[str, int] = field(default_factory=dict[str, int])
+    machine: Machine | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How to explore: the services, what must hold, and how far to go."""
+
+    services: Services
+    invariants: tuple[Invariant, ...]
+    faults: Faults
+    limits: Limits = field(default_factory=Limits)
+    stop_at_first: bool = True
+    reduce: bool = False
+    merge: bool = True
+    progress: Callable[[Search], None] | None = None
+
+
+def explore(plan: Plan, scenario: Scenario) -> Explored:
+    """Explore one scenario; what cannot be explored is a finding."""
+    began = time.perf_counter()
+    explored = Explored(scenario, plan.faults)
+    with _without_garbage_collection():
+        try:
+            _explore(plan, explored)
+        except Refused as refusal:
+            explored.findings.append(Finding(refusal.kind, refusal.message))
+            explored.complete = False
+            explored.stopped = "found"
+    explored.seconds = time.perf_counter() - began
+    return explored
+
+
+def start(plan: Plan, scenario: Scenario, work: Callable[[Machine], None]) -> None:
+    """Do ``work`` on a machine, begun anew as often as something is learned that it must know from its start."""
+    learned = Learned()
+    while True:
+        world = World(plan.services, scenario, merge=plan.merge)
+        try:
+            with under_control():
+                work(Machine(world, plan.faults, learned))
+        except Relearn:
+            continue
+        except Full:
+            learned.width += 2
+            continue
+        return
+
+
+def _explore(plan: Plan, explored: Explored) -> None:
+    def work(machine: Machine) -> None:
+        judge = Judge(machine, plan.invariants, stop_at_first=plan.stop_at_first)
+        kind = ReducedSearch if plan.reduce else Search
+        search = kind(machine, watch=judge, limits=plan.limits, progress=plan.progress)
+        explored.machine = machine
+        search.run()
+        explored.states, explored.transitions = search.states, search.transitions
+        explored.complete, explored.stopped = search.complete, search.stopped
+        explored.exercised = count_bites(search, judge)
+        explored.concerned = judge.concerned
+        explored.findings = _tell(plan, explored, machine, search, judge)
+        if not explored.findings:
+            _check_again(explored, machine)
+        explored.handler_calls = machine.tasks.steps
+        explored.store_calls = sum(engine.asked for engine in machine.engines)
+
+    start(plan, explored.scenario, work)
+
+
+def _tell(plan: Plan, explored: Explored, machine: Machine, search: Search, judge: Judge) -> list[Finding]:
+    if not judge.breaches:
+        return []
+    if not search.prophetic:
+        schedule = Schedule(machine)
+        return [_finding(schedule, judge, search, breach) for breach in judge.breaches.values()]
+    # A reduced search has left out steps; the story is found by one that leaves out none.
+    again = replace(plan, reduce=False, invariants=tuple(each.invariant for each in judge.breaches.values()))
+    whole = Explored(explored.scenario, plan.faults)
+    _explore(again, whole)
+    explored.machine = whole.machine
+    return whole.findings
+
+
+def _finding(schedule: Schedule, judge: Judge, search: Search, breach: Breach) -> Finding:
+    way = search.way(breach.state)
+    choices = [schedule.between(before, after) for before, after in pairwise(way)]
+    steps, message = play(schedule, judge, breach.invariant, choices)
+    assert message, "a schedule must lead to the breach that it was made from"
+    best = shrink(choices, lambda tried: bool(play(schedule, judge, breach.invariant, tried)[1]))
+    steps, message = play(schedule, judge, breach.invariant, best)
+    return Finding(breach.invariant.name, message, best, tuple(steps))
+
+
+def play(schedule: Schedule, judge: Judge, invariant: Invariant, choices: Sequence[int]) -> tuple[list[Step], str]:
+    """The story of a list of choices up to where ``invariant`` breaks, and in which way; empty where it holds."""
+    if not invariant.at_rest:
+        steps = schedule.play(choices, over=lambda state: bool(judge.complaint(invariant, state)))
+    else:
+        steps = schedule.play(choices)
+    end = steps[-1].after if steps else schedule.machine.root
+    if invariant.at_rest and schedule.moves(end):
+        return steps, ""
+    return steps, judge.complaint(invariant, end)
+
+
+def _check_again(explored: Explored, machine: Machine) -> None:
+    message = find_nondeterminism(machine)
+    if message:
+        explored.findings.append(Finding("nondeterministic", message))
+        explored.complete = False
+
+
+@contextmanager
+def _without_garbage_collection() -> Generator[None]:
+    """A search keeps millions of numbers and makes no cycles; walking them again and again is most of its time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

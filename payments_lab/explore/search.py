@@ -1,0 +1,328 @@
+"""Walking the whole graph of configurations: fewest faults first, and breadth first among those.
+
+So the first story that ends badly is one with the fewest faults, and a shortest one of these. A configuration is left
+out where the same one was met with at least as many faults still to come: whatever follows from it, followed there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from payments_lab.explore.knowledge import Knowledge
+from payments_lab.explore.machine import Kind, Machine, Move
+from payments_lab.explore.threads import Environment, Fate, Slot
+
+LOOK_EVERY = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When to stop a search that has not come to its end: after so many configurations, or so many seconds."""
+
+    states: int = 5_000_000
+    seconds: float = 120.0
+
+
+class Watch(Protocol):
+    """Looks at what a search finds; True means that it has seen enough."""
+
+    def met(self, state: int) -> bool:
+        """The engines are in a state in which they were not before."""
+        ...
+
+    def ended(self, state: int) -> bool:
+        """Nothing more happens after ``state``."""
+        ...
+
+
+class Nobody:
+    """Watches nothing."""
+
+    def met(self, state: int) -> bool:
+        return False
+
+    def ended(self, state: int) -> bool:
+        return False
+
+
+class Entry:
+    """What the threads in one slot may do: what to add, where that is all; moves that also start other threads.
+
+    ``hits`` counts how often a search came by here.
+    """
+
+    __slots__ = ("adds", "hits", "loops", "moves", "spawning", "table", "wide")
+
+    def __init__(self, moves: list[Move]) -> None:
+        self.moves = moves
+        self.adds = tuple(move.add for move in moves if not move.spawns)
+        self.spawning = tuple(move for move in moves if move.spawns)
+        self.loops = False
+        self.hits = 0
+        self.wide = 0
+        self.table: dict[int, tuple[int, ...]] = {}
+
+
+class Search:
+    """The configurations that are kept, each with the one from which it was first reached; and the ends.
+
+    ``states`` counts configurations that were followed up, ``transitions`` the steps between them, ``complete`` says
+    that nothing within the bounds is left; else ``stopped`` says why: "found", "states", "seconds", "interrupted".
+    """
+
+    prophetic = False
+
+    def __init__(
+        self,
+        machine: Machine,
+        *,
+        watch: Watch | None = None,
+        limits: Limits | None = None,
+        progress: Callable[[Search], None] | None = None,
+    ) -> None:
+        self.machine = machine
+        self.limits = limits or Limits()
+        self.parents: dict[int, int] = {}
+        self.ends: list[int] = []
+        self.states = 0
+        self.transitions = 0
+        self.complete = False
+        self.stopped = ""
+        self.frontier = 0
+        self._watch = watch or Nobody()
+        self._progress = progress
+        self._knowledge = Knowledge(machine)
+        self._tables: dict[tuple[int, int], tuple[int, dict[int, Entry]]] = {}
+        self._bites: dict[Kind, int] = defaultdict(int)
+        self._met: set[int] = set()
+        self._ended: set[int] = set()
+        self._enough = False
+        self._deadline = time.monotonic() + self.limits.seconds
+        first, last = machine.states[0], machine.states[-1]
+        self._engine_bits = (1 << (last.shift + last.width)) - (1 << first.shift)
+        self._richer: dict[int, tuple[int, ...]] = {}
+
+    def run(self) -> None:
+        """Search to the end, to the limits, or until the watch has seen enough; Ctrl-C ends it as a limit does."""
+        try:
+            self._run()
+        except KeyboardInterrupt:
+            self.stopped = "interrupted"
+            return
+        if self._enough:
+            self.stopped = "found"
+        self.complete = not self.stopped
+
+    def way(self, state: int) -> list[int]:
+        """The configurations from the root to ``state`` that were kept."""
+        found = [state]
+        while self.parents[found[-1]] != -1:
+            found.append(self.parents[found[-1]])
+        return found[::-1]
+
+    def bites(self) -> Iterator[tuple[Move | Kind, int]]:
+        """Every kind of step that was taken, and how often."""
+        yield from self._bites.items()
+        for _, entries in self._tables.values():
+            for entry in entries.values():
+                for move in entry.moves:
+                    yield move, entry.hits
+
+    def _run(self) -> None:
+        root = self.machine.root
+        self.parents = {root: -1}
+        layers: dict[int, list[int]] = {self._rank(root): [root]}
+        self._look(root)
+        while layers and not self.stopped and not self._enough:
+            rank = min(layers)
+            level = layers.pop(rank)
+            while level and not self.stopped and not self._enough:
+                level = self._expand(level, rank, layers)
+
+    def _expand(self, level: list[int], rank: int, layers: dict[int, list[int]]) -> list[int]:
+        """The next level of those with the same number of faults; others are put into their layers."""
+        environment, parents, engine_bits, met = self.machine.environment, self.parents, self._engine_bits, self._met
+        shift, mask = environment.shift, environment.mask
+        found: list[int] = []
+        countdown = LOOK_EVERY
+        for state in level:
+            for target in self._following(state):
+                if target in parents:
+                    continue
+                number = (target >> shift) & mask
+                for more in self._richer.get(number) or self._find_richer(number):
+                    if target + more in parents:
+                        break
+                else:
+                    parents[target] = state
+                    if target & engine_bits not in met:
+                        self._look(target)
+                    where = self._rank(target)
+                    if where == rank:
+                        found.append(target)
+                    else:
+                        layers.setdefault(where, []).append(target)
+            if self._enough:
+                return []
+            countdown -= 1
+            if not countdown:
+                countdown = LOOK_EVERY
+                self.frontier = len(level) + len(found)
+                if self._is_over():
+                    return []
+        return found
+
+    def _is_over(self) -> bool:
+        if self._progress is not None:
+            self._progress(self)
+        if len(self.parents) > self.limits.states:
+            self.stopped = "states"
+        elif time.monotonic() > self._deadline:
+            self.stopped = "seconds"
+        return bool(self.stopped)
+
+    def _look(self, state: int) -> None:
+        self._met.add(state & self._engine_bits)
+        if self._watch.met(state):
+            self._enough = True
+
+    def _end(self, state: int) -> None:
+        if state in self._ended:
+            return
+        self._ended.add(state)
+        self.ends.append(state)
+        if self._watch.ended(state):
+            self._enough = True
+
+    # the order of faults
+
+    def _rank(self, state: int) -> int:
+        """How many faults have happened, as a number that only grows."""
+        return -sum(_budget(self.machine.surroundings(state)))
+
+    def _find_richer(self, number: int) -> tuple[int, ...]:
+        """What turns a configuration into the same one with more faults still to come."""
+        environments, shift = self.machine.environments.values, self.machine.environment.shift
+        here = environments[number]
+        found = [
+            (other - number) << shift
+            for other, there in enumerate(environments)
+            if other != number and _is_richer(there, here)
+        ]
+        self._richer[number] = made = tuple(found) or (0,)
+        return made
+
+    # what follows
+
+    def _following(self, state: int) -> list[int]:
+        self.states += 1
+        machine = self.machine
+        targets: list[int] = []
+        tables = self._tables
+        for slot in machine.slots:
+            value = (state >> slot.shift) & slot.mask
+            if value:
+                table = tables.get((slot.shift, value))
+                entry = table[1].get(state & table[0]) if table is not None else None
+                if entry is None:
+                    entry = self._entry(state, slot)
+                entry.hits += 1
+                for add in entry.adds:
+                    targets.append(state + add)
+                if entry.spawning:
+                    targets += self._spawned(state, entry)
+        tick = machine.tick
+        if tick is not None and not tick.slot.of(state):
+            entry = self._entry(state, tick.slot)
+            entry.hits += 1
+            targets += [state + add for add in entry.adds]
+        passing = machine.time_passes(state)
+        if passing is not None:
+            targets.append(state + passing.add)
+        if machine.surroundings(state).crashes:
+            targets += self._crashed(state)
+        self.transitions += len(targets)
+        return targets or self._at_rest(state)
+
+    def _crashed(self, state: int) -> list[int]:
+        machine = self.machine
+        crashes = [move for name in machine.faults.services if (move := machine.crash(state, name)) is not None]
+        self._bites[Kind.CRASH] += len(crashes)
+        return [machine.follow(state, move) for move in crashes]
+
+    def _at_rest(self, state: int) -> list[int]:
+        machine = self.machine
+        if machine.is_at_rest(state):
+            moves = machine.rest(state)
+            if moves:
+                return [machine.follow(state, move) for move in moves]
+        if not machine.surroundings(state).dying:
+            self._end(state)
+        return []
+
+    def _spawned(self, state: int, entry: Entry) -> tuple[int, ...]:
+        if not entry.wide:
+            slots = {source.slot for move in entry.spawning for source in move.spawns}
+            entry.wide = sum(slot.mask << slot.shift for slot in slots)
+        key = state & entry.wide
+        adds = entry.table.get(key)
+        if adds is None:
+            adds = entry.table[key] = tuple(self.machine.follow(state, move) - state for move in entry.spawning)
+        return tuple(state + add for add in adds)
+
+    # entries
+
+    def _entry(self, state: int, slot: Slot) -> Entry:
+        value = (state >> slot.shift) & slot.mask
+        table = self._tables.get((slot.shift, value))
+        if table is None:
+            table = self._tables[(slot.shift, value)] = (self._looks_at(state, slot), {})
+        mask, entries = table
+        entry = entries.get(state & mask)
+        if entry is None:
+            entry = entries[state & mask] = self._work_out(state, slot)
+        return entry
+
+    def _work_out(self, state: int, slot: Slot) -> Entry:
+        moves = self.machine.moves(state, slot, prophetic=self.prophetic)
+        return Entry([move for move in moves if move.add or move.spawns])
+
+    def _looks_at(self, state: int, slot: Slot) -> int:
+        """The bits that the threads in ``slot`` look at."""
+        machine = self.machine
+        fields = [slot, machine.environment]
+        if slot.service in machine.learned.remembers:
+            fields.append(machine.memories[slot.service])
+        if machine.faults.recovers_first and machine.faults.crashes and slot.service in machine.recoveries:
+            fields.append(machine.recoveries[slot.service].slot)
+        threads = slot.threads(state)
+        if machine.tick is not None and slot is machine.tick.slot and not threads:
+            threads = (machine.tick.first(),)
+        for thread in slot.actors(threads):
+            for node in self._knowledge.nodes(thread):
+                engine = machine.engine_of(node) if node.operation >= 0 else -1
+                if engine >= 0:
+                    fields.append(machine.states[engine])
+        mask = 0
+        for each in fields:
+            mask |= each.mask << each.shift
+        return mask
+
+
+def is_stuck(machine: Machine, end: int) -> bool:
+    """Whether something is still to be done in a configuration after which nothing more happens."""
+    return any(thread.fate is not Fate.TOLD for slot in machine.slots for thread in slot.threads(end))
+
+
+def _budget(environment: Environment) -> tuple[int, ...]:
+    return (environment.crashes, environment.duplicates, environment.lost_replies, environment.retries)
+
+
+def _is_richer(there: Environment, here: Environment) -> bool:
+    if (there.phase, there.dying, there.struck) != (here.phase, here.dying, here.struck):
+        return False
+    return all(more >= less for more, less in zip(_budget(there), _budget(here), strict=True))

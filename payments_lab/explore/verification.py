@@ -1,0 +1,93 @@
+"""Verifying a service: every order of events, every small set of faults, in the scenarios that matter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from payments_lab.explore.exploring import Explored, Plan, explore
+from payments_lab.explore.faults import Faults
+from payments_lab.explore.invariants import Invariant, find
+from payments_lab.explore.report import Report
+from payments_lab.explore.scenario import USUAL, Scenario, find_scenario
+from payments_lab.explore.search import Limits, Search
+from payments_lab.explore.world import Services
+from payments_lab.shop.expiration import ExpirationService
+from payments_lab.shop.orders import OrdersService
+from payments_lab.shop.payments import PaymentsService
+
+_ASKED = {"crash": "crashes", "duplicate": "duplicates", "lost reply": "lost_replies"}
+_STOPPED = {
+    "states": "it has more than {limits.states:,} states; explore less, or raise max_states",
+    "seconds": "it took longer than {limits.seconds:g} seconds; explore less, or raise seconds",
+    "interrupted": "it was interrupted",
+}
+
+
+def verify(
+    payments: type[PaymentsService] = PaymentsService,
+    *,
+    faults: Faults | None = None,
+    scenario: Scenario | str | Sequence[Scenario | str] | None = None,
+    orders: type[OrdersService] | None = None,
+    expiration: type[ExpirationService] | None = None,
+    invariants: Iterable[str | Invariant] | None = None,
+    stop_at_first: bool = True,
+    reduce: bool = False,
+    max_states: int = Limits().states,
+    seconds: float = Limits().seconds,
+    progress: Callable[[Search], None] | None = None,
+) -> Report:
+    """Run the real code of the services under every order of events and every set of ``faults``, and say what breaks.
+
+    ``scenario`` is one of :data:`payments_lab.explore.SCENARIOS` by name, one of your own, or several; without it a few
+    small ones that together hold every rule. ``invariants`` are names or rules of your own, all when left out; one that
+    is named and was about nothing makes the verdict "unproven". The search ends with the first violation unless told
+    not to ``stop_at_first``, and after ``max_states`` configurations or so many ``seconds`` of each scenario. With
+    ``reduce`` it leaves out orders of steps that make no difference: fewer states, each of them slower.
+
+    Synchronous; a running event loop is not disturbed. Ctrl-C gives the report so far. ValueError for unknown names.
+    """
+    faults = faults or Faults()
+    named = invariants is not None
+    plan = Plan(
+        services=Services(payments, orders or OrdersService, expiration or ExpirationService),
+        invariants=find(invariants),
+        faults=faults,
+        limits=Limits(max_states, seconds),
+        stop_at_first=stop_at_first,
+        reduce=reduce,
+        progress=progress,
+    )
+    explored: list[Explored] = []
+    for each in _scenarios(scenario):
+        explored.append(explore(plan, each))
+        if explored[-1].stopped == "interrupted" or (stop_at_first and explored[-1].findings):
+            break
+    return Report(payments.__name__, explored, faults, tuple(_doubts(plan, explored, named=named)))
+
+
+def _scenarios(wanted: Scenario | str | Sequence[Scenario | str] | None) -> list[Scenario]:
+    if wanted is None:
+        return list(USUAL)
+    if isinstance(wanted, Scenario | str):
+        return [find_scenario(wanted)]
+    return [find_scenario(each) for each in wanted]
+
+
+def _doubts(plan: Plan, explored: list[Explored], *, named: bool) -> list[str]:
+    """Why a search that found nothing proves nothing."""
+    doubts = [
+        f"{each.scenario.name} was not explored to its end: {_STOPPED[each.stopped].format(limits=plan.limits)}"
+        for each in explored
+        if each.stopped in _STOPPED
+    ]
+    if not any(each.exercised.get("payment") for each in explored):
+        doubts.append("nobody ever paid")
+    for name, field in _ASKED.items():
+        if getattr(plan.faults, field) and not any(each.exercised.get(name) for each in explored):
+            doubts.append(f"a {name} was asked for, and none ever happened")
+    if named:
+        for invariant in plan.invariants:
+            if not any(each.concerned.get(invariant.name) for each in explored):
+                doubts.append(f"{invariant.name} was about nothing: there was nothing that it speaks of")
+    return doubts
