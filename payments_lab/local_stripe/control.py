@@ -8,6 +8,7 @@
 | ``POST /_local/authenticate`` ``payment_intent=pi_1&succeed=true`` | be the buyer at the bank's page |
 | ``POST /_local/advance`` ``seconds=86400`` | let time pass |
 | ``POST /_local/resend`` ``event=evt_1`` | send an event's webhooks once more |
+| ``POST /_local/keys`` ``key=rk_test_x&to[]=charges:read`` | a restricted key may do only what is named |
 | ``GET /_local/webhooks`` | what is on its way |
 | ``POST /_local/reset`` | forget everything |
 """
@@ -30,6 +31,7 @@ from payments_lab.local_stripe.parameters import (
     positive,
     read,
     text,
+    texts,
 )
 from payments_lab.local_stripe.requests import Headers, Response
 from payments_lab.local_stripe.service import LocalStripe
@@ -58,6 +60,7 @@ FAULT = form(
 AUTHENTICATE = form({"payment_intent": text, "succeed": boolean}, required=("payment_intent",))
 ADVANCE = form({"seconds": positive}, required=("seconds",))
 RESEND = form({"event": text, "endpoint": text}, required=("event",))
+RESTRICT = form({"key": text, "to": texts}, required=("key",))
 NONE = form({})
 
 
@@ -122,6 +125,15 @@ def _resend(stripe: LocalStripe, asked: dict[str, Any]) -> dict[str, Any]:
     return {"deliveries": [asdict(delivery) for delivery in sent]}
 
 
+def _restrict(stripe: LocalStripe, asked: dict[str, Any]) -> dict[str, Any]:
+    key, allowed = asked["key"], sorted(asked.get("to", []))
+    try:
+        stripe.keys.restrict(key, to=allowed)
+    except ValueError as error:
+        raise invalid_request(str(error), param="key") from None
+    return {"key": key, "to": allowed}
+
+
 def _webhooks(stripe: LocalStripe, asked: dict[str, Any]) -> dict[str, Any]:
     return {"deliveries": [asdict(each) for each in (*stripe.webhooks.pending(), *stripe.webhooks.failed())]}
 
@@ -139,6 +151,7 @@ CALLS: dict[tuple[str, str], tuple[Form, Callable[[LocalStripe, dict[str, Any]],
     ("POST", "/_local/authenticate"): (AUTHENTICATE, _authenticate),
     ("POST", "/_local/advance"): (ADVANCE, _advance),
     ("POST", "/_local/resend"): (RESEND, _resend),
+    ("POST", "/_local/keys"): (RESTRICT, _restrict),
     ("GET", "/_local/webhooks"): (NONE, _webhooks),
     ("POST", "/_local/reset"): (NONE, _reset),
 }

@@ -28,6 +28,10 @@ class KeyRing:
             raise ValueError(f"only a restricted key can be restricted; it starts with {RESTRICTED_KEYS}")
         self._allowed[key] = frozenset(to)
 
+    def clear(self) -> None:
+        """Restrict no key any more."""
+        self._allowed.clear()
+
     def check(self, key: str | None, route: Route | None, *, writes: bool) -> None:
         """A refusal unless the key is good, and good for this route."""
         _check_test_key(key)

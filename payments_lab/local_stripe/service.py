@@ -111,7 +111,8 @@ class LocalStripe:
         return _with_headers(response, request, request_id)
 
     def reset(self) -> None:
-        """Forget everything, faults too; the clock stays."""
+        """Forget everything, faults and restricted keys too; the clock stays."""
+        self.keys.clear()
         self._ledger.restore(Ledger(self.clock).snapshot())
 
     def next_timer(self) -> int | None:

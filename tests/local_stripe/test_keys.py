@@ -87,3 +87,11 @@ def test_a_restricted_key_does_only_what_it_may(local_stripe: LocalStripe) -> No
 def test_only_a_restricted_key_can_be_restricted(local_stripe: LocalStripe) -> None:
     with pytest.raises(ValueError, match="it starts with rk_test_"):
         local_stripe.keys.restrict("sk_test_x", to=[])
+
+
+def test_a_reset_forgets_what_keys_may_do(local_stripe: LocalStripe) -> None:
+    local_stripe.keys.restrict("rk_test_clerk", to=[])
+
+    local_stripe.reset()
+
+    assert local_stripe.client("rk_test_clerk").v1.charges.list().data == []

@@ -7,11 +7,7 @@ import json
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -23,6 +19,7 @@ from payments_lab.local_stripe.fixtures import StripeServer
 from payments_lab.local_stripe.server import LARGEST_BODY, StripeApp
 from payments_lab.local_stripe.serving import MovedClock, open_socket
 from payments_lab.ports import LabClock
+from tests.local_stripe.endpoints import listening, wait_until
 
 KEY = {"Authorization": "Bearer sk_test_x"}
 PLAIN = {"amount": "2000", "currency": "usd", "source": "tok_visa"}
@@ -258,6 +255,7 @@ async def test_the_person_in_charge_does_what_stripe_has_no_address_for(
         ("/_local/resend", {"event": "evt_nobody"}, 400),
         ("/_local/advance", {"seconds": "soon"}, 400),
         ("/_local/advance", {"se[": "1"}, 400),
+        ("/_local/keys", {"key": "sk_test_x", "to[]": "charges:read"}, 400),
     ],
 )
 async def test_a_wrong_order_of_the_person_in_charge_is_explained(
@@ -503,38 +501,6 @@ def test_two_servers_do_not_share_a_port() -> None:
 
 def deliveries(server: StripeServer) -> list[dict[str, Any]]:
     return httpx.get(f"{server.url}/_local/webhooks").json()["deliveries"]
-
-
-def wait_until(happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not happened():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-@contextmanager
-def listening() -> Iterator[tuple[str, list[tuple[bytes, str]]]]:
-    """A shop's endpoint on a port of this machine, and what it hears: body and signature."""
-    heard: list[tuple[bytes, str]] = []
-
-    class Hook(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            heard.append((body, self.headers["Stripe-Signature"]))
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Say nothing."""
-
-    server = HTTPServer(("127.0.0.1", 0), Hook)
-    thread = Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/hook", heard
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def test_what_the_server_says_is_json(stripe_server: StripeServer) -> None:
