@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import Cookie, Depends, FastAPI, Header, Request
+from fastapi import Depends, FastAPI, Header, Request, Security
+from fastapi.security import APIKeyCookie
 from pydantic import Field
 
 from payments_lab.shop.errors import InvalidRequest, NotTheOwner, OrderNotFound
+from payments_lab.shop.money import CURRENCIES, LARGEST_AMOUNT
 from payments_lab.shop.orders import Order, OrdersService
 from payments_lab.shop.payments import PaymentsService
 from payments_lab.web import health, replies
@@ -16,6 +18,7 @@ from payments_lab.web.sessions import COOKIE, Sessions
 from payments_lab.web.tracing import Traced
 
 LONGEST_KEY = 255
+IdempotencyKey = Annotated[str | None, Header(json_schema_extra={"minLength": 1, "maxLength": LONGEST_KEY})]
 
 
 class NewPayment(Body):
@@ -28,8 +31,8 @@ class NewPayment(Body):
 class NewOrder(Body):
     """``price`` in minor units of ``currency``."""
 
-    price: int
-    currency: str = "usd"
+    price: Annotated[int, Field(json_schema_extra={"minimum": 1, "maximum": LARGEST_AMOUNT})]
+    currency: Annotated[str, Field(json_schema_extra={"enum": [*sorted(CURRENCIES)]})] = "usd"
 
 
 def create_app(
@@ -45,7 +48,13 @@ def create_app(
     ``ready`` raises ConnectionError while an engine is away; ``longest_lag`` is how many seconds an event may wait for
     the bus before the app calls itself not ready.
     """
-    app = FastAPI(title="payments_lab", summary="An event-driven payments service", docs_url="/docs", redoc_url=None)
+    app = FastAPI(
+        title="payments_lab",
+        summary="An event-driven payments service",
+        docs_url="/docs",
+        redoc_url=None,
+        responses={"default": {"model": replies.Errors, "description": "What went wrong"}},
+    )
     replies.install(app)
     user = _user_of(sessions)
     if payments is not None:
@@ -58,7 +67,7 @@ def create_app(
 
 
 def _user_of(sessions: Sessions) -> Any:
-    def user(session: Annotated[str | None, Cookie(alias=COOKIE)] = None) -> str:
+    async def user(session: Annotated[str | None, Security(APIKeyCookie(name=COOKIE, auto_error=False))]) -> str:
         found = sessions.user(session)
         if found is None:
             raise replies.NotSignedIn
@@ -70,7 +79,7 @@ def _user_of(sessions: Sessions) -> Any:
 def _payments_routes(app: FastAPI, service: PaymentsService, user: Any) -> None:
     @app.post("/api/payments", status_code=201, openapi_extra=_takes(NewPayment), tags=["payments"])
     async def pay(  # pyright: ignore[reportUnusedFunction]
-        request: Request, user_id: str = user, idempotency_key: Annotated[str | None, Header()] = None
+        request: Request, user_id: str = user, idempotency_key: IdempotencyKey = None
     ) -> dict[str, str]:
         """Charge the order's price to a card. The same Idempotency-Key gives the same answer, and no second charge."""
         _check_key(idempotency_key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import Any, TypeVar
 
 from fastapi import Request
@@ -13,6 +14,7 @@ from payments_lab.shop.errors import InvalidRequest
 
 LARGEST_BODY = 16 * 1024
 DEEPEST = 8
+LONGEST_INTEGER = 16
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -55,7 +57,9 @@ def _parse(body: bytes) -> Any:
     if _depth(text) > DEEPEST:
         raise InvalidRequest(f"the body is nested more than {DEEPEST} deep")
     try:
-        return json.loads(text, object_pairs_hook=_without_duplicates, parse_constant=_no_constants)
+        return json.loads(
+            text, object_pairs_hook=_without_duplicates, parse_constant=_no_constants, parse_float=_number
+        )
     except ValueError:
         raise InvalidRequest("the body is not JSON") from None
 
@@ -77,6 +81,13 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(document) != len(pairs):
         raise InvalidRequest("the body names a field twice")
     return document
+
+
+def _number(text: str) -> int | float:
+    """A whole number is an integer however it is written: ``2000.0`` too, as JSON Schema has it."""
+    exact = Decimal(text)
+    whole = exact.adjusted() < LONGEST_INTEGER and exact == exact.to_integral_value()
+    return int(exact) if whole else float(text)
 
 
 def _no_constants(name: str) -> Any:

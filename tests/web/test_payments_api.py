@@ -245,6 +245,24 @@ async def test_an_order_is_created_shown_and_cancelled_by_its_owner(
     assert (created["status"], cancelled["status"], cancelled["version"]) == ("created", "cancelled", 1)
 
 
+@pytest.mark.parametrize("price", [b"2000.0", b"2e3", b"2000"])
+async def test_a_whole_number_is_a_price_however_it_is_written(
+    http: httpx.AsyncClient, ada: dict[str, str], price: bytes
+) -> None:
+    reply = await http.post("/api/orders", content=b'{"price": %b}' % price, headers=ada)
+
+    assert (reply.status_code, reply.json()["ticket"]["price"]) == (201, 2000)
+
+
+@pytest.mark.parametrize(
+    "price", [b"2000.5", b"1e400", b"1e999999999", b"-0.0", b"1e-999999999", b"2000.00000000000001"]
+)
+async def test_a_fraction_or_a_monstrous_number_is_no_price(
+    http: httpx.AsyncClient, ada: dict[str, str], price: bytes
+) -> None:
+    assert (await http.post("/api/orders", content=b'{"price": %b}' % price, headers=ada)).status_code == 400
+
+
 @pytest.mark.parametrize("body", [{"price": 0}, {"price": 19.99}, {"price": True}, {"price": 100, "currency": "XXX"}])
 async def test_an_order_with_a_price_that_makes_no_sense_is_400(
     http: httpx.AsyncClient, ada: dict[str, str], body: dict[str, Any]
