@@ -86,9 +86,9 @@ def explore(plan: Plan, scenario: Scenario) -> Explored:
     return explored
 
 
-def start(plan: Plan, scenario: Scenario, work: Callable[[Machine], None]) -> None:
+def start(plan: Plan, scenario: Scenario, work: Callable[[Machine], None], learned: Learned | None = None) -> None:
     """Do ``work`` on a machine, begun anew as often as something is learned that it must know from its start."""
-    learned = Learned()
+    learned = learned or Learned()
     while True:
         world = World(plan.services, scenario, merge=plan.merge)
         try:
@@ -142,8 +142,23 @@ def _finding(schedule: Schedule, judge: Judge, search: Search, breach: Breach) -
     steps, message = play(schedule, judge, breach.invariant, choices)
     assert message, "a schedule must lead to the breach that it was made from"
     best = shrink(choices, lambda tried: bool(play(schedule, judge, breach.invariant, tried)[1]))
+    if sum(map(bool, best)) > 1:
+        best = _simpler(schedule, judge, breach.invariant, best)
     steps, message = play(schedule, judge, breach.invariant, best)
     return Finding(breach.invariant.name, message, best, tuple(steps))
+
+
+def _simpler(schedule: Schedule, judge: Judge, invariant: Invariant, best: Choices) -> Choices:
+    """A story that goes another way than the uneventful one at a single step, and has no more faults; else ``best``."""
+    steps, _ = play(schedule, judge, invariant, best)
+    faults = sum(step.is_fault for step in steps)
+    for number, step in enumerate(schedule.play(())):
+        for choice in range(1, step.options):
+            tried = (*(0 for _ in range(number)), choice)
+            steps, message = play(schedule, judge, invariant, tried)
+            if message and sum(step.is_fault for step in steps) <= faults:
+                return tried
+    return best
 
 
 def play(schedule: Schedule, judge: Judge, invariant: Invariant, choices: Sequence[int]) -> tuple[list[Step], str]:

@@ -45,7 +45,13 @@ class Violation:
     @cached_property
     def token(self) -> str:
         """A line of text that replays this finding; empty for one without steps."""
-        return str(Token(self.scenario.name, self.faults, self.choices, self._checks)) if self._finding.steps else ""
+        machine = self._explored.machine
+        if machine is None or not self._finding.steps:
+            return ""
+        schedule, learned = Schedule(machine), machine.learned
+        checks = tuple(check(schedule.sign(step.move)) for step in self._finding.steps)
+        known = (tuple(sorted(learned.names_ids)), tuple(sorted(learned.remembers)))
+        return str(Token(self.scenario.name, self.faults, self.choices, checks, *known))
 
     @cached_property
     def story(self) -> Story:
@@ -76,14 +82,26 @@ class Violation:
         return [Table.of_documents(list(each), title=name) for name, each in evidence.documents.items() if each]
 
     def save(self, path: str | Path) -> Path:
-        """Write the finding as JSON, for ``payments-lab replay`` and for a test."""
-        saved = {"token": self.token, "invariant": self.invariant, "message": self.message, "story": self.trace}
+        """Write the finding as JSON, for ``payments-lab replay`` and for a test. The file's place is returned."""
+        saved = {
+            "token": self.token,
+            "services": self._services(),
+            "invariant": self.invariant,
+            "message": self.message,
+            "story": self.trace,
+        }
         place = Path(path)
         place.write_text(json.dumps(saved, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         return place
 
     def __str__(self) -> str:
         return f"{self.invariant}: {self.message}"
+
+    def _services(self) -> dict[str, str]:
+        machine = self._explored.machine
+        assert machine is not None
+        classes = machine.world.classes
+        return {each.name: f"{each.__module__}:{each.__qualname__}" for each in (classes.payments, classes.orders)}
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         if not self._finding.steps:
@@ -96,13 +114,6 @@ class Violation:
         assert machine is not None
         title = f"{self.invariant}: {self.scenario.sentence}".removesuffix(": ")
         return tell_by_steps(machine, self._finding.steps, title=title, broken=self.message, conclusion=self.message)
-
-    @property
-    def _checks(self) -> tuple[int, ...]:
-        machine = self._explored.machine
-        assert machine is not None
-        schedule = Schedule(machine)
-        return tuple(check(schedule.sign(step.move)) for step in self._finding.steps)
 
 
 @dataclass(frozen=True)

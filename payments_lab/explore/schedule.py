@@ -33,6 +33,11 @@ class Step:
     move: Move
     after: int
 
+    @property
+    def is_fault(self) -> bool:
+        """Whether something goes wrong here, rather than only in another order."""
+        return self.move.copied or self.move.kind in _FAULTS
+
 
 class Schedule:
     """Plays lists of choices on a machine."""

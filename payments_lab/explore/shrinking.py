@@ -29,9 +29,21 @@ def _smaller(choices: Choices) -> Iterator[Choices]:
         length //= 2
     for number in range(size):
         yield _trimmed((*choices[:number], *choices[number + 1 :]))
+    yield from _put_first(choices)
     for number, choice in enumerate(choices):
         for lower in range(1, choice):
             yield (*choices[:number], lower, *choices[number + 1 :])
+
+
+def _put_first(choices: Choices) -> Iterator[Choices]:
+    """Schedules in which something uneventful, put off so far, is done first, so that less is out of order afterwards."""
+    departures = sum(map(bool, choices))
+    for start in range(len(choices)):
+        for end in range(start + 1, len(choices) + 1):
+            sooner = (max(choice - 1, 0) for choice in choices[start:end])
+            tried = _trimmed((*choices[:start], 0, *sooner, *choices[end:]))
+            if sum(map(bool, tried)) < departures:
+                yield tried
 
 
 def _trimmed(choices: Sequence[int]) -> Choices:

@@ -297,12 +297,14 @@ def _done(operation: Operation, answer: Answer) -> str:
     """What an operation on documents did, shortly."""
     subject = _subject(operation.arguments)
     verb = operation.verb
-    if answer.error is not None:
-        return f"{verb} {subject} → {type(answer.error).__name__}"
-    if verb in ("find_one", "find"):
-        return f"read {subject} → {_brief(answer.value)}"
     if verb == "insert_one":
-        return f"insert {_brief(operation.arguments)}"
+        subject = _brief(operation.arguments)
+    if answer.error is not None:
+        return f"{verb.split('_')[0]} {subject} → {type(answer.error).__name__}"
+    if verb == "insert_one":
+        return f"insert {subject}"
+    if verb in ("find_one", "find"):
+        return f"read {subject} → {_brief(answer.value, known=subject)}"
     if verb == "delete_one":
         return f"delete {subject}"
     if verb in ("find_one_and_update", "update_one"):
@@ -320,7 +322,9 @@ def _change(arguments: Any) -> str:
     operators = cast("Mapping[str, Any]", update)
     if "$setOnInsert" in operators:
         return f"insert {_brief(operators['$setOnInsert'])}"
-    return _brief(operators["$set"]) or "done" if "$set" in operators else "done"
+    if "$set" in operators:
+        return _brief(operators["$set"])
+    return "outbox row gone" if "$pull" in operators else "done"
 
 
 def _subject(arguments: Any) -> str:
@@ -338,7 +342,8 @@ def _field(name: str, value: Any) -> str:
     return f"v{value}" if name == "version" else f"{name}={value}"
 
 
-def _brief(value: Any) -> str:
+def _brief(value: Any, known: str = "") -> str:
+    """A document in a few words; without its id where that is ``known``."""
     if value is None:
         return "nothing"
     if isinstance(value, list):
@@ -347,5 +352,10 @@ def _brief(value: Any) -> str:
     if not isinstance(value, Mapping):
         return str(value)
     document = cast("Mapping[str, Any]", value)
-    parts = [document.get("_id"), document.get("status"), f"v{document['version']}" if "version" in document else None]
-    return " ".join(str(part) for part in parts if part is not None)
+    name = document.get("_id")
+    parts = [
+        name if name != known else None,
+        document.get("status"),
+        f"v{document['version']}" if "version" in document else None,
+    ]
+    return " ".join(str(part) for part in parts if part is not None) or "found"

@@ -22,15 +22,20 @@ class StaleToken(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What a replay needs: the scenario's name, the faults, the choices, and a check of each step, 0 to 255."""
+    """What a replay needs: the scenario's name, the faults, the choices, a check of each step (0 to 255), and what was
+    known of the code under test: which of its tasks make ids, and which services remember things.
+    """
 
     scenario: str
     faults: Faults
     choices: tuple[int, ...]
     checks: tuple[int, ...]
+    names_ids: tuple[tuple[str, str], ...] = ()
+    remembers: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        body = [self.scenario, asdict(self.faults), self.choices, bytes(self.checks).hex()]
+        learned = [self.names_ids, self.remembers]
+        body = [self.scenario, asdict(self.faults), self.choices, bytes(self.checks).hex(), *learned]
         packed = zlib.compress(json.dumps(body, separators=(",", ":")).encode(), 9)
         return _HEAD + base64.urlsafe_b64encode(packed).decode().rstrip("=")
 
@@ -51,9 +56,10 @@ def read(text: str) -> Token:
     packed = text.removeprefix(_HEAD)
     try:
         body: list[Any] = json.loads(zlib.decompress(base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4))))
-        scenario, faults, choices, checks = body
+        scenario, faults, choices, checks, names_ids, remembers = body
         faults["services"] = tuple(faults["services"])
-        return Token(scenario, Faults(**faults), tuple(choices), tuple(bytes.fromhex(checks)))
+        known = tuple((service, subject) for service, subject in names_ids)
+        return Token(scenario, Faults(**faults), tuple(choices), tuple(bytes.fromhex(checks)), known, tuple(remembers))
     except (binascii.Error, zlib.error, ValueError, TypeError, KeyError) as error:
         raise ValueError("the token is damaged; copy it whole") from error
 

@@ -53,6 +53,7 @@ class World:
         from payments_lab.local_stripe import LocalStripe
 
         self.scenario = scenario
+        self.classes = services
         self.clock = TimePort(list(PHASES if scenario.expires else PHASES[:1]))
         self.ids = NamingPort()
         self.bus = ExploredBus(self.ids)
