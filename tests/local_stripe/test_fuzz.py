@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +15,8 @@ from payments_lab.local_stripe.router import ROUTES
 from payments_lab.local_stripe.wire import read_request
 from tests.local_stripe.conformance import problems
 from tests.local_stripe.test_parameters import FORMS
+
+pytestmark = pytest.mark.usefixtures("the_same_examples_everywhere")
 
 SESSIONS = 400
 REQUESTS = 25

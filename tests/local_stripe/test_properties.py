@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+from decimal import ROUND_HALF_UP, Decimal
 from itertools import pairwise
 from typing import Any
 
+import pytest
 import stripe
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
 
-from payments_lab.local_stripe import LocalStripe
+from payments_lab.local_stripe import LocalStripe, idempotency, timers
 from payments_lab.local_stripe.faults import KINDS
-from payments_lab.local_stripe.objects.balance import charge_fee
+from payments_lab.local_stripe.objects import balance, refunds
 from payments_lab.local_stripe.requests import Request
 from payments_lab.ports import LabClock
+
+pytestmark = pytest.mark.usefixtures("the_same_examples_everywhere")
 
 DISPUTE_FEE = 1500
 TOKENS = (
     "tok_visa",
     "tok_mastercard",
+    "tok_gb",
     "tok_chargeDeclined",
     "tok_createDispute",
     "tok_createDisputeInquiry",
@@ -33,9 +47,10 @@ keys = st.sampled_from([None, "k1", "k2", "k3"])
 
 
 def fee(charge: Any) -> int:
-    """What Stripe keeps: more of a card from abroad."""
-    country = charge["payment_method_details"]["card"]["country"]
-    return charge_fee(charge["amount_captured"], foreign=country != "US")
+    """What Stripe keeps, by its price list: more of a card from abroad."""
+    abroad = charge["payment_method_details"]["card"]["country"] != "US"
+    share = Decimal(charge["amount_captured"]) * (Decimal("0.044") if abroad else Decimal("0.029"))
+    return int(share.quantize(Decimal(1), ROUND_HALF_UP)) + 30
 
 
 class Money(RuleBasedStateMachine):
@@ -78,7 +93,7 @@ class Money(RuleBasedStateMachine):
 
     @rule(charge=charges, amount=st.none() | amounts, key=keys)
     def refund(self, charge: str, amount: int | None, key: str | None) -> None:
-        asked: Any = {"charge": charge, **({"amount": amount} if amount else {})}
+        asked: Any = {"charge": charge, "metadata": {"key": key or ""}, **({"amount": amount} if amount else {})}
         options: Any = {"idempotency_key": f"refund-{key}"} if key else {}
         self.attempt(self.v1.refunds.create, asked, options)
 
@@ -155,11 +170,11 @@ class Money(RuleBasedStateMachine):
             assert refunded.get(charge["id"], 0) == charge["amount_refunded"] <= most
 
     @invariant()
-    def one_key_makes_one_charge(self) -> None:
-        for key in ("k1", "k2", "k3"):
-            made = [charge["created"] for charge in self.local.charges() if charge["metadata"].get("key") == key]
-            within_a_day = [later - earlier < 86_400 for earlier, later in pairwise(made)]
-            assert not any(within_a_day)
+    def one_key_makes_one_charge_and_one_refund(self) -> None:
+        for records in (self.local.charges(), self.local.refunds()):
+            for key in ("k1", "k2", "k3"):
+                made = [record["created"] for record in records if record["metadata"].get("key") == key]
+                assert all(later - earlier >= 86_400 for earlier, later in pairwise(made))
 
     @invariant()
     def an_intent_is_paid_once_and_not_beyond_its_amount(self) -> None:
@@ -168,6 +183,15 @@ class Money(RuleBasedStateMachine):
             paid = [charge for charge in charges if charge["payment_intent"] == intent["id"] and charge["captured"]]
             assert len(paid) <= 1
             assert intent["amount_received"] == sum(charge["amount_captured"] for charge in paid) <= intent["amount"]
+
+    def teardown(self) -> None:
+        """When all that was under way has come to its end, every charge that was captured is in the books."""
+        self.clock.advance(30 * 86_400)
+        self.local.settle()
+        assert [
+            each["id"] for each in self.local.charges() if each["captured"] and not each["balance_transaction"]
+        ] == []
+        self.the_balance_is_what_the_records_come_to()
 
     def worth(self) -> list[int]:
         """What each record should have done to the balance."""
@@ -197,8 +221,7 @@ class Money(RuleBasedStateMachine):
             return
 
 
-TestMoney = Money.TestCase
-TestMoney.settings = settings(
+CAREFUL = settings(
     max_examples=250,
     stateful_step_count=40,
     deadline=None,
@@ -206,3 +229,44 @@ TestMoney.settings = settings(
     database=None,
     suppress_health_check=list(HealthCheck),
 )
+TO_BE_FOUND_OUT = settings(CAREFUL, phases=[Phase.generate], report_multiple_bugs=False)
+TestMoney = Money.TestCase
+TestMoney.settings = CAREFUL
+
+
+def book_all_but(*forgotten: str) -> Any:
+    whole = balance.book
+
+    def book(ledger: Any, category: Any, amount: int, *more: Any, **options: Any) -> Any:
+        return whole(ledger, category, 0 if category in forgotten else amount, *more, **options)
+
+    return book
+
+
+@pytest.mark.parametrize(
+    ("where", "name", "wrong"),
+    [
+        pytest.param(idempotency, "replay", lambda *_: None, id="keys are forgotten"),
+        pytest.param(refunds, "_amount", lambda charge, asked: asked or 5000, id="refunds exceed the charge"),
+        pytest.param(balance, "charge_fee", lambda *_, **__: 0, id="the fee is forgotten"),
+        pytest.param(balance, "FOREIGN_FEE_PER_MILLE", 0, id="cards from abroad cost no more"),
+        pytest.param(balance, "book", book_all_but("refund"), id="refunds are not booked"),
+        pytest.param(balance, "book", book_all_but("refund_failure"), id="a failed refund is lost"),
+        pytest.param(balance, "book", book_all_but("dispute"), id="disputes are not booked"),
+        pytest.param(balance, "book", book_all_but("dispute_reversal"), id="a dispute that was won is lost"),
+    ],
+)
+def test_a_stripe_that_gets_money_wrong_is_found_out(
+    monkeypatch: pytest.MonkeyPatch, where: Any, name: str, wrong: Any
+) -> None:
+    monkeypatch.setattr(where, name, wrong)
+
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(Money, settings=TO_BE_FOUND_OUT)
+
+
+def test_a_stripe_that_never_books_what_it_took_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(timers.ACTIONS, "book", lambda *_: None)
+
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(Money, settings=TO_BE_FOUND_OUT)
