@@ -43,9 +43,12 @@ kills: $(READY) ## 2,000 orders on real brokers while services and brokers are k
 notebooks: $(READY) ## run the notebooks again and save their outputs; NOTEBOOKS=notebooks/00-welcome.ipynb for one
 	$(BIN)/python -m nbconvert --config .ci/notebooks.py $(NOTEBOOKS)
 
-lock: $(READY) ## write requirements.lock anew from pyproject.toml; LOCK_ARGS=--upgrade for newer versions
+lock: $(READY) ## write both requirements.lock anew from pyproject.toml; LOCK_ARGS=--upgrade for newer versions
 	$(UV) pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes --no-header \
 		--no-emit-index-url --no-emit-find-links $(LOCK_ARGS) pyproject.toml --output-file requirements.lock
+	$(UV) pip compile --quiet --universal --python-version 3.11 --extra web --extra nats --generate-hashes --no-header \
+		--no-emit-index-url --no-emit-find-links --constraint requirements.lock pyproject.toml \
+		--output-file deploy/requirements.lock
 
 $(READY): pyproject.toml requirements.lock
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and none was found: install it, or name it, PYTHON=..."; exit 1; }

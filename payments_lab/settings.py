@@ -1,5 +1,7 @@
 """One place for configuration and secrets: the environment, then ``.env``, then embedded defaults.
 
+A variable that is set to nothing counts as not set.
+
 | variable | meaning | without it |
 |---|---|---|
 | ``STRIPE_KEY`` | a Stripe test key, ``sk_test_…`` | the local Stripe, in process |
@@ -39,7 +41,9 @@ class SettingsWarning(UserWarning):
 class Settings(BaseSettings):
     """What the lab is told from outside. Secrets show as asterisks wherever they are printed."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="forbid", hide_input_in_errors=True, frozen=True)
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="forbid", hide_input_in_errors=True, frozen=True
+    )
 
     stripe_key: SecretStr | None = None
     stripe_url: str | None = None

@@ -93,3 +93,24 @@ def test_an_engine_without_a_url_is_refused() -> None:
 def test_a_short_session_key_is_refused() -> None:
     with pytest.raises(SettingsError, match="at least 32 characters"):
         Settings.load(jwt_key="secret")
+
+
+def test_a_variable_that_is_set_to_nothing_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STRIPE_KEY", "")
+    monkeypatch.setenv("BUS_URL", "")
+
+    settings = Settings.load()
+    assert (settings.stripe_key, settings.bus_url) == (None, None)
+
+
+def test_how_long_an_event_may_wait_is_a_number_of_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OUTBOX_LAG_LIMIT", "2.5")
+    assert Settings.load().outbox_lag_limit == 2.5
+
+    monkeypatch.setenv("OUTBOX_LAG_LIMIT", "0")
+    with pytest.raises(SettingsError, match="OUTBOX_LAG_LIMIT"):
+        Settings.load()
+
+
+def test_the_secrets_are_what_must_not_be_written_down() -> None:
+    assert Settings.load(stripe_key=KEY, jwt_key="j" * 32).secrets() == [KEY, "j" * 32]
