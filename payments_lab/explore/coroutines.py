@@ -109,8 +109,10 @@ def where(coroutine: Any) -> str:
 
 
 def at(code: types.CodeType, line: int | None) -> str:
-    """``file:line in function``."""
-    return f"{code.co_filename}:{line} in {code.co_qualname}"
+    """``file:line in function``; a notebook's cell has no file that anybody knows."""
+    place = Path(code.co_filename)
+    name = "a cell" if place.parent.name.startswith("ipykernel_") else place.name
+    return f"{name}:{line} in {code.co_qualname}"
 
 
 def innermost(error: BaseException) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import import_module
@@ -59,8 +60,8 @@ def replay(
 ) -> Replay:
     """Play the story of a token, or of a file that :meth:`Violation.save` wrote.
 
-    ``payments`` may be left out for a file that names its services. A ``scenario`` of your own must be given, those of
-    the package are found by their names. ``strict``: StaleToken where the code does something else than it did.
+    ``payments`` may be left out for a file that names its services; a ``scenario`` takes the place of the one in which
+    it was found. ``strict``: StaleToken where the code does something else than it did.
     ValueError for a text that is no token.
     """
     token, named = _read(found)
@@ -130,13 +131,21 @@ def _services(
 
 def load_class(name: str) -> type[Any]:
     """The class that ``module:Class`` names. ValueError when there is none."""
+    found = load_name(name)
+    if not isinstance(found, type):
+        raise ValueError(f"{name!r} is no class")
+    return found
+
+
+def load_name(name: str) -> Any:
+    """What ``module:name`` names; modules of the working directory are found, too. ValueError when there is nothing."""
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
     module, _, path = name.partition(":")
     try:
         found: Any = import_module(module)
         for part in path.split("."):
             found = getattr(found, part)
     except (ImportError, AttributeError, ValueError) as error:
-        raise ValueError(f"there is no class {name!r}; write it as my_module:MyService ({error})") from error
-    if not isinstance(found, type):
-        raise ValueError(f"{name!r} is no class")
+        raise ValueError(f"there is nothing named {name!r}; write it as my_module:MyService ({error})") from error
     return found

@@ -51,7 +51,7 @@ class Violation:
         schedule, learned = Schedule(machine), machine.learned
         checks = tuple(check(schedule.sign(step.move)) for step in self._finding.steps)
         known = (tuple(sorted(learned.names_ids)), tuple(sorted(learned.remembers)))
-        return str(Token(self.scenario.name, self.faults, self.choices, checks, *known))
+        return str(Token(self.scenario, self.faults, self.choices, checks, *known))
 
     @cached_property
     def story(self) -> Story:

@@ -95,7 +95,8 @@ class Schedule:
             return (fault, 9, move.service, int(move.kind))
         source = self.machine.source_of(move.before)
         begun = move.before.fate is not Fate.FIRST
-        return (fault, 0 if begun else _STAGES[source.role], *_place(source), move.before.run, *self._stand(move))
+        stage = _STAGES[source.role]
+        return (fault, 0 if begun else stage, stage, *_place(source), move.before.run, *self._stand(move))
 
     def _stand(self, move: Move) -> tuple[Any, ...]:
         """Where the thread of a move stands: the operation that it waits for, or the answer that is on its way."""

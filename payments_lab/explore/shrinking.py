@@ -36,7 +36,7 @@ def _smaller(choices: Choices) -> Iterator[Choices]:
 
 
 def _put_first(choices: Choices) -> Iterator[Choices]:
-    """Schedules in which something uneventful, put off so far, is done first, so that less is out of order afterwards."""
+    """Schedules in which something uneventful that was put off is done first, so that less is out of order then."""
     departures = sum(map(bool, choices))
     for start in range(len(choices)):
         for end in range(start + 1, len(choices) + 1):

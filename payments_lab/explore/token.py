@@ -11,8 +11,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from payments_lab.explore.faults import Faults
+from payments_lab.explore.scenario import SCENARIOS, Action, Cancel, Pay, Placed, Scenario, find_scenario
 
 VERSION = 1
+_ACTIONS: dict[str, type[Action]] = {"Pay": Pay, "Cancel": Cancel}
 _HEAD = f"story{VERSION}-"
 
 
@@ -22,11 +24,11 @@ class StaleToken(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What a replay needs: the scenario's name, the faults, the choices, a check of each step (0 to 255), and what was
+    """What a replay needs: the scenario, the faults, the choices, a check of each step (0 to 255), and what was
     known of the code under test: which of its tasks make ids, and which services remember things.
     """
 
-    scenario: str
+    scenario: Scenario
     faults: Faults
     choices: tuple[int, ...]
     checks: tuple[int, ...]
@@ -35,7 +37,7 @@ class Token:
 
     def __str__(self) -> str:
         learned = [self.names_ids, self.remembers]
-        body = [self.scenario, asdict(self.faults), self.choices, bytes(self.checks).hex(), *learned]
+        body = [_packed(self.scenario), asdict(self.faults), self.choices, bytes(self.checks).hex(), *learned]
         packed = zlib.compress(json.dumps(body, separators=(",", ":")).encode(), 9)
         return _HEAD + base64.urlsafe_b64encode(packed).decode().rstrip("=")
 
@@ -59,9 +61,28 @@ def read(text: str) -> Token:
         scenario, faults, choices, checks, names_ids, remembers = body
         faults["services"] = tuple(faults["services"])
         known = tuple((service, subject) for service, subject in names_ids)
-        return Token(scenario, Faults(**faults), tuple(choices), tuple(bytes.fromhex(checks)), known, tuple(remembers))
+        return Token(
+            _unpacked(scenario), Faults(**faults), tuple(choices), tuple(bytes.fromhex(checks)), known, tuple(remembers)
+        )
     except (binascii.Error, zlib.error, ValueError, TypeError, KeyError) as error:
         raise ValueError("the token is damaged; copy it whole") from error
+
+
+def _packed(scenario: Scenario) -> Any:
+    """A scenario of the package by its name, any other by all that it says."""
+    if SCENARIOS.get(scenario.name) == scenario:
+        return scenario.name
+    actions = [[type(action).__name__, asdict(action)] for action in scenario.actions]
+    return {**asdict(scenario), "actions": actions}
+
+
+def _unpacked(packed: Any) -> Scenario:
+    if isinstance(packed, str):
+        return find_scenario(packed)
+    actions = tuple(_ACTIONS[kind](**fields) for kind, fields in packed["actions"])
+    orders = tuple(Placed(**fields) for fields in packed["orders"])
+    fields: dict[str, Any] = {**packed, "actions": actions, "orders": orders}
+    return Scenario(**fields)
 
 
 def check(sign: str) -> int:

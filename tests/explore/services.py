@@ -1,0 +1,137 @@
+"""Small services for the explorer's tests, each wrong in one way that a test is about."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+import time
+from datetime import datetime
+from typing import Any
+
+from payments_lab import NotYet, PaymentsService
+from payments_lab.shop.errors import AlreadyPaid, OrderIsCancelled, OrderNotFound
+from payments_lab.shop.events import OrderCompleted, PaymentCreated
+
+
+class Naive(PaymentsService):
+    """Looks, charges, saves, publishes: as a course ends."""
+
+    async def create_charge(
+        self, *, order_id: str, token: str, user_id: str, idempotency_key: str | None = None
+    ) -> Any:
+        order = await self.orders.find_one({"_id": order_id})
+        if order is None:
+            raise OrderNotFound("no such order")
+        if order["status"] == "cancelled":
+            raise OrderIsCancelled("cancelled")
+        if await self.payments.find_one({"orderId": order_id}):
+            raise AlreadyPaid("paid")
+        await self.before_the_charge()
+        charge = await self.stripe.v1.charges.create_async(
+            {"amount": order["price"], "currency": order["currency"], "source": token}
+        )
+        payment = {"_id": self.ids.new("pay"), "orderId": order_id, "stripeId": charge.id}
+        await self.payments.insert_one(payment)
+        event = PaymentCreated(id=payment["_id"], order_id=order_id, stripe_id=charge.id)
+        await self.bus.publish(event.subject, event.to_bytes())
+        return payment
+
+    async def before_the_charge(self) -> None:
+        """Where the others misbehave."""
+
+    async def recover(self) -> int:
+        return 0
+
+
+class ReadsTheClock(Naive):
+    async def before_the_charge(self) -> None:
+        await self.payments.find_one({"at": time.time() < 0})
+
+
+class ReadsTheDate(Naive):
+    async def before_the_charge(self) -> None:
+        await self.payments.find_one({"at": datetime.now().year < 0})  # noqa: DTZ005
+
+
+class ThrowsDice(Naive):
+    async def before_the_charge(self) -> None:
+        await self.payments.find_one({"luck": random.random() < 2})
+
+
+class StartsThreads(Naive):
+    async def before_the_charge(self) -> None:
+        threading.Thread(target=lambda: None).start()
+
+
+class NeverEnds(Naive):
+    async def before_the_charge(self) -> None:
+        while True:
+            await self.payments.find_one({"orderId": "ord_1"})
+
+
+class CountsForEver(Naive):
+    async def before_the_charge(self) -> None:
+        number = 0
+        while True:
+            number += 1
+            await self.payments.find_one({"number": number})
+
+
+class Spins(Naive):
+    async def before_the_charge(self) -> None:
+        while True:
+            pass
+
+
+class Trespasses(Naive):
+    foreign: Any = None
+
+    async def before_the_charge(self) -> None:
+        await self.foreign.find_one({"_id": "ord_1"})
+
+
+class Gathers(Naive):
+    async def before_the_charge(self) -> None:
+        await asyncio.gather(self.payments.find_one({}), self.orders.find_one({}))
+
+
+class TakesALock(Naive):
+    def __init__(self, ports: Any) -> None:
+        super().__init__(ports)
+        self.lock = asyncio.Lock()
+
+
+class Sleeps(Naive):
+    async def before_the_charge(self) -> None:
+        await asyncio.sleep(1)
+
+
+class RefusesEverybody(Naive):
+    async def create_charge(self, **_: Any) -> Any:
+        raise AlreadyPaid("no")
+
+
+class NeverHears(PaymentsService):
+    """Waits for ever for something that has happened already."""
+
+    async def on_order_completed(self, event: OrderCompleted) -> None:
+        raise NotYet("not today")
+
+
+class Remembers(Naive):
+    """Keeps in its own memory which orders it has charged; a crash wipes that out."""
+
+    def __init__(self, ports: Any) -> None:
+        super().__init__(ports)
+        self.charged: set[str] = set()
+
+    async def create_charge(
+        self, *, order_id: str, token: str, user_id: str, idempotency_key: str | None = None
+    ) -> Any:
+        if order_id in self.charged:
+            raise AlreadyPaid("paid")
+        self.charged.add(order_id)
+        return await super().create_charge(
+            order_id=order_id, token=token, user_id=user_id, idempotency_key=idempotency_key
+        )
