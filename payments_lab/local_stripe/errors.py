@@ -5,6 +5,7 @@ Sources: https://docs.stripe.com/api/errors, https://docs.stripe.com/error-codes
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 DOCS = "https://docs.stripe.com/error-codes/"
@@ -71,8 +72,12 @@ NAMED_IN_ADDRESS = {
 }
 
 
-def unrecognized(method: str, path: str) -> StripeRefusal:
-    """404: there is no such address."""
+def unrecognized(method: str, path: str, resources: Collection[str]) -> StripeRefusal:
+    """404: there is no such address. ``resources`` are those that there are, named where the path has another one."""
+    known = path.startswith("/v1/") and path.split("/")[2] in resources
+    here = (
+        "" if known else f" The local Stripe has {', '.join(sorted(resources))} (/v1/…), and nothing else of Stripe's."
+    )
     hint = (
         "If you are trying to list objects, remove the trailing slash. If you are trying to retrieve an object, make "
         "sure you passed a valid (non-empty) identifier in your code. "
@@ -82,7 +87,7 @@ def unrecognized(method: str, path: str) -> StripeRefusal:
     return StripeRefusal(
         404,
         "invalid_request_error",
-        f"Unrecognized request URL ({method}: {path[:200]}). {hint}Please see https://docs.stripe.com/.",
+        f"Unrecognized request URL ({method}: {path[:200]}). {hint}Please see https://docs.stripe.com/.{here}",
     )
 
 

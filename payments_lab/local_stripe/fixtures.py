@@ -1,12 +1,13 @@
 """pytest fixtures: a local Stripe for anybody's tests.
 
-    pytest_plugins = ["payments_lab.local_stripe.fixtures"]          # in conftest.py
+    from payments_lab.local_stripe.fixtures import local_stripe, stripe_client, stripe_clock, stripe_server
 
     def test_a_declined_card_is_told_to_the_buyer(local_stripe, stripe_client): ...
 
 ``local_stripe`` is fresh for every test. Its clock starts at the present and moves only when told to
 (``local_stripe.clock.advance(3600)``), so the library's ``construct_event`` takes its webhooks; a test suite that wants
-another clock overrides ``stripe_clock``.
+another clock overrides ``stripe_clock``. A ``conftest.py`` at the top may also say
+``pytest_plugins = ["payments_lab.local_stripe.fixtures"]``.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from payments_lab.ports import Clock, LabClock, SystemClock
 
 if TYPE_CHECKING:
     import stripe
+
+__all__ = ["StripeServer", "local_stripe", "stripe_client", "stripe_clock", "stripe_server"]
 
 PATIENCE = 30.0
 

@@ -133,8 +133,9 @@ def find_route(method: str, path: str) -> tuple[Route, list[str]]:
     template = "/".join([*parts[:3], *("*" if place % 2 else part for place, part in enumerate(parts[3:], 1))])
     route = ROUTES.get((method, template))
     if route is None or not all(ids):
-        raise unrecognized(method, path)
+        raise unrecognized(method, path, RESOURCES)
     return route, ids
 
 
 ROUTES = _routes()
+RESOURCES = frozenset(path.split("/")[2] for _, path in ROUTES)

@@ -169,6 +169,14 @@ async def test_a_slash_at_the_end_is_explained(http: httpx.AsyncClient) -> None:
     assert "remove the trailing slash" in answer.json()["error"]["message"]
 
 
+async def test_what_only_stripe_itself_has_is_told_apart_from_a_wrong_address(http: httpx.AsyncClient) -> None:
+    elsewhere = (await http.get("/v1/subscriptions")).json()["error"]["message"]
+    wrong = (await http.get("/v1/charges/ch_1/nothing")).json()["error"]["message"]
+
+    assert "The local Stripe has balance, balance_transactions, charges, customers," in elsewhere
+    assert "The local Stripe has" not in wrong
+
+
 async def test_query_and_body_are_read_together(http: httpx.AsyncClient) -> None:
     answer = await http.post("/v1/charges?expand[]=balance_transaction", data=PLAIN)
 
