@@ -11,7 +11,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3
 PYTEST_ARGS ?= --cov=payments_lab tests $(wildcard notebooks)
 NOTEBOOKS ?= $(sort $(wildcard notebooks/*.ipynb))
 
-.PHONY: help setup lab test lint bench swarm kills notebooks lock
+.PHONY: help setup lab test lint bench soak swarm kills notebooks lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -33,6 +33,9 @@ lint: $(READY) ## style, types, and the arrows between the rooms
 
 bench: $(READY) ## each figure beside its peer, into benchmarks/results.json; BENCH_ARGS="--only import" for one
 	@$(BIN)/python -m benchmarks.run $(BENCH_ARGS)
+
+soak: $(READY) ## the memory of the payments service over 100,000 payments, in ten minutes; SOAK_ARGS="--payments 20000"
+	@$(BIN)/python -m benchmarks.soak $(SOAK_ARGS)
 
 swarm: $(READY) ## ten thousand short lives of the shop under chaos; SWARM_ARGS="--lives 100 --seed 7"
 	@$(BIN)/payments-lab swarm $(SWARM_ARGS)

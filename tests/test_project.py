@@ -27,7 +27,7 @@ ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LOCK = ROOT / "requirements.lock"
 ENVIRONMENT = yaml.safe_load((ROOT / "environment.yml").read_text())
-TARGETS = ("setup", "lab", "test", "bench", "swarm", "kills", "notebooks", "lint")
+TARGETS = ("setup", "lab", "test", "bench", "soak", "swarm", "kills", "notebooks", "lint")
 HEAVY = {"stripe", "mongomock", "fakeredis", "fastapi", "ipywidgets", "pymongo", "redis", "pydantic", "nats"}
 
 # In two parts each, so that this file does not name them either.
