@@ -5,6 +5,7 @@ Names are loaded when they are first used, so that importing the package stays l
 
 from __future__ import annotations
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,8 @@ _HOMES = {
     "Settings": "payments_lab.settings",
     "verify": "payments_lab.explore.verification",
 }
+
+logging.getLogger("payments_lab").addHandler(logging.NullHandler())
 
 
 def __getattr__(name: str) -> Any:

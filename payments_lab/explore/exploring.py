@@ -15,6 +15,7 @@ from payments_lab.explore.faults import Faults
 from payments_lab.explore.fields import Full
 from payments_lab.explore.invariants import Invariant
 from payments_lab.explore.judge import Breach, Judge
+from payments_lab.explore.looping import find_endless
 from payments_lab.explore.machine import Learned, Machine, Relearn
 from payments_lab.explore.reduced import ReducedSearch
 from payments_lab.explore.rerunning import find_nondeterminism
@@ -94,6 +95,7 @@ def start(plan: Plan, scenario: Scenario, work: Callable[[Machine], None], learn
         try:
             with under_control():
                 work(Machine(world, plan.faults, learned))
+                world.tasks.close()
         except Relearn:
             continue
         except Full:
@@ -109,6 +111,8 @@ def _explore(plan: Plan, explored: Explored) -> None:
         search = kind(machine, watch=judge, limits=plan.limits, progress=plan.progress)
         explored.machine = machine
         search.run()
+        if search.complete and not (judge.breaches and plan.stop_at_first):
+            _look_for_endless(search, judge)
         explored.states, explored.transitions = search.states, search.transitions
         explored.complete, explored.stopped = search.complete, search.stopped
         explored.exercised = count_bites(search, judge)
@@ -120,6 +124,12 @@ def _explore(plan: Plan, explored: Explored) -> None:
         explored.store_calls = sum(engine.asked for engine in machine.engines)
 
     start(plan, explored.scenario, work)
+
+
+def _look_for_endless(search: Search, judge: Judge) -> None:
+    endless = find_endless(search)
+    if endless is not None:
+        judge.went_round(endless)
 
 
 def _tell(plan: Plan, explored: Explored, machine: Machine, search: Search, judge: Judge) -> list[Finding]:
@@ -168,7 +178,7 @@ def play(schedule: Schedule, judge: Judge, invariant: Invariant, choices: Sequen
     else:
         steps = schedule.play(choices)
     end = steps[-1].after if steps else schedule.machine.root
-    if invariant.at_rest and schedule.moves(end):
+    if invariant.at_rest and not invariant.endless and schedule.moves(end):
         return steps, ""
     return steps, judge.complaint(invariant, end)
 

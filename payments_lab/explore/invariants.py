@@ -21,13 +21,15 @@ Check = Callable[[Evidence], Iterable[str]]
 class Invariant:
     """A rule with a stable ``name``; ``check`` says in a sentence each way in which the evidence breaks it.
 
-    ``at_rest``: it need hold only when nothing more happens. ``concerns`` counts what the rule is about: a rule that
+    ``at_rest``: it need hold only when nothing more happens; ``endless``: also where things go round for ever.
+    ``concerns`` counts what the rule is about: a rule that
     was about nothing in every configuration has proved nothing.
     """
 
     name: str
     check: Check
     at_rest: bool = True
+    endless: bool = False
     concerns: Callable[[Evidence], int] = lambda evidence: len(evidence.charges)
 
 
@@ -179,5 +181,5 @@ INVARIANTS: tuple[Invariant, ...] = (
     Invariant("cancelled-order-keeps-no-money", _cancelled_order_keeps_no_money, concerns=_cancelled),
     Invariant("replica-converges", _replica_converges, concerns=_orders),
     Invariant("a-declined-buyer-may-retry", _a_declined_buyer_may_retry, concerns=_retries),
-    Invariant("nothing-is-stuck", _nothing_is_stuck, concerns=_orders),
+    Invariant("nothing-is-stuck", _nothing_is_stuck, endless=True, concerns=_orders),
 )

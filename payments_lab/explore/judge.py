@@ -39,6 +39,10 @@ class Judge:
         self.paid += any(charge["paid"] for charge in self._gatherer.gather(state).charges)
         return self._judge(state, self._at_rest)
 
+    def went_round(self, state: int) -> bool:
+        """From ``state`` nothing ever comes to rest."""
+        return self._judge(state, [each for each in self._at_rest if each.endless])
+
     def complaint(self, invariant: Invariant, state: int) -> str:
         """In which way ``invariant`` does not hold in a configuration; empty where it holds."""
         return next(iter(invariant.check(self._gatherer.gather(state))), "")

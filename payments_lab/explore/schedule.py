@@ -65,10 +65,15 @@ class Schedule:
         return sorted(found, key=self._order)
 
     def play(self, choices: Sequence[int], over: Callable[[int], bool] = lambda state: False) -> list[Step]:
-        """The story of a list of choices, up to its end or to the first configuration that is ``over``."""
+        """The story of a list of choices, up to its end, to the first configuration that is ``over``, or until it goes
+        round: the same configuration again after the last choice.
+        """
         state = self.machine.root
         steps: list[Step] = []
-        while not over(state) and len(steps) < LONGEST:
+        seen: set[int] = set()
+        while not over(state) and len(steps) < LONGEST and state not in seen:
+            if len(steps) >= len(choices):
+                seen.add(state)
             moves = self.moves(state)
             if not moves:
                 break

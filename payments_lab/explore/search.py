@@ -124,6 +124,17 @@ class Search:
             found.append(self.parents[found[-1]])
         return found[::-1]
 
+    def follow(self, state: int) -> list[int]:
+        """The configurations that come next."""
+        return self._following(state)
+
+    def stands_for(self, state: int) -> int:
+        """The kept configuration in whose place ``state`` was left out, or itself."""
+        if state in self.parents:
+            return state
+        number = self.machine.environment.of(state)
+        return next(state + more for more in self._find_richer(number) if state + more in self.parents)
+
     def bites(self) -> Iterator[tuple[Move | Kind, int]]:
         """Every kind of step that was taken, and how often."""
         yield from self._bites.items()

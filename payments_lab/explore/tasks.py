@@ -8,6 +8,7 @@ the coroutine from its start and telling it what it was told before.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Hashable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -166,6 +167,13 @@ class Tasks:
         """Run the real code to ``node`` once more, from the start, and say what it wants there."""
         outcome, _ = self._replay(self.path(node))
         return outcome
+
+    def close(self) -> None:
+        """Let go of the coroutines that stand somewhere; what they would still do in parting is of no interest."""
+        for running in self._running.values():
+            with suppress(BaseException):
+                running.coroutine.close()
+        self._running.clear()
 
     def _make(self, script: int, parent: Node | None, answer: int | None, phase: int, memory: int) -> tuple[Node, bool]:
         depth = parent.depth + 1 if parent else 0

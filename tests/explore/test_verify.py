@@ -330,3 +330,14 @@ def test_a_report_for_programs_has_what_the_one_for_people_has() -> None:
     assert told["violations"][0]["token"] == report.violations[0].token
     assert report.violations[0].token in str(report)
     assert "<svg" in report._repr_mimebundle_()["text/html"]
+
+
+def test_what_goes_round_for_ever_without_a_fault_is_told_as_a_story_that_ends_where_it_repeats() -> None:
+    from payments_lab.explore.zoo import BUGS
+
+    bug = next(each for each in BUGS if each.name == "never-acknowledges")
+
+    report = verify(bug.service, scenario=bug.scenario, faults=bug.faults, invariants=["nothing-is-stuck"])
+
+    assert report.violations[0].invariant == "nothing-is-stuck"
+    assert len(report.violations[0].trace) < 30
