@@ -14,7 +14,7 @@ from payments_lab.explore.evidence import Gatherer
 from payments_lab.explore.exploring import Explored, Finding
 from payments_lab.explore.faults import Faults
 from payments_lab.explore.scenario import Scenario
-from payments_lab.explore.schedule import Schedule
+from payments_lab.explore.schedule import Schedule, Step
 from payments_lab.explore.telling import tell_by_steps
 from payments_lab.explore.token import Token, check
 
@@ -113,7 +113,8 @@ class Violation:
         machine = self._explored.machine
         assert machine is not None
         title = f"{self.invariant}: {self.scenario.sentence}".removesuffix(": ")
-        return tell_by_steps(machine, self._finding.steps, title=title, broken=self.message, conclusion=self.message)
+        needed = _needed(self._finding.steps)
+        return tell_by_steps(machine, self._finding.steps, title=title, broken=self.message, conclusion=needed)
 
 
 @dataclass(frozen=True)
@@ -247,6 +248,19 @@ class Report:
                 for each in self.violations
             ],
         }
+
+
+def _needed(steps: Sequence[Step]) -> str:
+    """What it took: how many faults, and how many steps out of the usual order."""
+    faults = sum(step.is_fault for step in steps)
+    others = sum(bool(step.choice) and not step.is_fault for step in steps)
+    told = [_count(faults, "fault")] if faults else []
+    told += [f"{_count(others, 'step')} out of the usual order"] if others else []
+    return f"It takes {' and '.join(told)}." if told else "It takes no fault, and no unusual order."
+
+
+def _count(number: int, what: str) -> str:
+    return f"one {what}" if number == 1 else f"{number} {what}s"
 
 
 def _stories(count: int) -> str:

@@ -97,7 +97,8 @@ def test_the_diagram_tells_who_was_charged_and_marks_the_step() -> None:
     assert "payments ②" in text
     assert "✗ ada is charged 2 times" in text
     assert violation.diagram().svg().startswith("<svg")
-    assert violation.trace[-1] == violation.message
+    assert violation.message in violation.trace[-2]
+    assert violation.trace[-1] == "It takes 2 steps out of the usual order."
 
 
 def test_the_documents_after_each_step_stand_beside_the_story() -> None:
