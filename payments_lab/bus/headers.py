@@ -36,5 +36,5 @@ def headers_of(trace: Trace | None) -> dict[str, str] | None:
 
 def trace_of(delivery: Delivery) -> Trace | None:
     """Where the handler of ``delivery`` stands; None for a message that belongs to no trace."""
-    parent = delivery.headers.get(TRACEPARENT)
-    return Trace.parse(parent, cause=delivery.message_id) if parent else None
+    headers = delivery.headers
+    return Trace.parse(headers[TRACEPARENT], cause=delivery.message_id) if TRACEPARENT in headers else None

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from unittest.mock import AsyncMock
 
 import pytest
 
 from payments_lab.lab import Lab
+from payments_lab.shop.events import OrderCompleted
+from payments_lab.shop.listeners import listener
 from payments_lab.shop.orders import Order
 from payments_lab.shop.status import OrderStatus
 
@@ -89,3 +92,17 @@ async def test_every_service_hears_in_a_queue_group_of_its_own(lab: Lab) -> None
     await lab.orders.create(user_id="ada", price=2000)
 
     assert [item.queue for item in lab.bus.pending()] == ["payments-service", "expiration-service"]
+
+
+async def test_a_mocked_delivery_needs_no_more_than_its_data() -> None:
+    heard: list[OrderCompleted] = []
+
+    async def handle(event: OrderCompleted) -> None:
+        heard.append(event)
+
+    event = OrderCompleted(id="ord_1", version=1)
+    delivery = AsyncMock(data=event.to_bytes())
+    await listener(OrderCompleted, handle)(delivery)
+
+    assert heard == [event]
+    delivery.ack.assert_awaited_once_with()

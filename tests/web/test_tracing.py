@@ -18,6 +18,7 @@ from payments_lab.shop.expiration import JOBS
 from payments_lab.telemetry.logs import write_logs
 from payments_lab.web.app import create_app
 from payments_lab.web.sessions import COOKIE, Sessions
+from payments_lab.web.tracing import Traced
 
 pytestmark = pytest.mark.anyio
 
@@ -197,3 +198,22 @@ async def test_health_probes_are_not_logged(http: httpx.AsyncClient, sink: io.St
     await http.get("/readyz")
 
     assert sink.getvalue() == ""
+
+
+async def test_a_reply_that_breaks_off_is_logged_and_not_answered_twice(sink: io.StringIO) -> None:
+    async def breaks_off(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200})
+        raise RuntimeError("in the middle")
+
+    scope: Any = {"type": "http", "method": "GET", "path": "/", "headers": []}
+    receive: Any = None
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+
+    with pytest.raises(RuntimeError, match="in the middle"):
+        await Traced(breaks_off)(scope, receive, send)
+
+    assert sent == ["http.response.start"]
+    assert "in the middle" in sink.getvalue()
