@@ -20,6 +20,7 @@ from payments_lab.explore.token import Token, check
 
 if TYPE_CHECKING:
     from payments_lab.diagrams import Story, Table
+    from payments_lab.explore.staging import Stage
 
 Verdict = Literal["holds", "violated", "unproven"]
 
@@ -80,6 +81,13 @@ class Violation:
         assert machine is not None
         evidence = Gatherer(machine).gather(self._finding.steps[step].after)
         return [Table.of_documents(list(each), title=name) for name, each in evidence.documents.items() if each]
+
+    def stage(self) -> Stage:
+        """The same story on the simulator bus, with nothing remembered; see :mod:`payments_lab.explore.staging`."""
+        from payments_lab.explore.staging import stage
+
+        assert self._explored.machine is not None
+        return stage(self._explored.machine, self._finding.steps)
 
     def save(self, path: str | Path) -> Path:
         """Write the finding as JSON, for ``payments-lab replay`` and for a test. The file's place is returned."""

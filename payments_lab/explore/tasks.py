@@ -202,7 +202,7 @@ class Tasks:
                 self.wishes.append(outcome)
         else:
             node.finished = outcome
-            node.outcome = running.answered() if running.answered else _request_outcome(outcome)
+            node.outcome = running.answered() if running.answered else outcome_of_request(outcome)
         return node
 
     def _known(self, node: Node, running: _Running) -> Node:
@@ -255,7 +255,7 @@ class Tasks:
         return resume(running.coroutine, told.value, told.error)
 
 
-def _request_outcome(finished: Finished) -> str:
+def outcome_of_request(finished: Finished) -> str:
     from payments_lab.shop.errors import Indefinite, ShopError
 
     error = finished.error

@@ -93,7 +93,7 @@ class World:
             self.stripe.name: self.stripe,
             self.bus.name: self.bus,
         }
-        lost = _lost_replies()
+        lost = lost_replies()
         self.engines = [
             Engine(name, resource, self.tasks.answers, lost[type(resource).__name__])
             for name, resource in resources.items()
@@ -173,7 +173,7 @@ def _fields(ports: Any) -> list[Any]:
     return [getattr(ports, field.name) for field in fields(ports)]
 
 
-def _lost_replies() -> dict[str, Exception]:
+def lost_replies() -> dict[str, Exception]:
     """What a caller gets when an engine's reply is lost, by the engine's class."""
     import stripe
     from pymongo.errors import AutoReconnect
