@@ -13,6 +13,7 @@ from typing import Any
 
 from payments_lab.bus.deliveries import SimulatedDelivery
 from payments_lab.bus.protocol import Subscription
+from payments_lab.bus.records import Happening
 from payments_lab.bus.simulator import SimulatedBus
 from payments_lab.explore.coroutines import Finished, Wish, resume, under_control
 from payments_lab.explore.evidence import Evidence
@@ -109,7 +110,8 @@ class Stage:
 
     def evidence(self) -> Evidence:
         """What the invariants look at."""
-        waiting = [*self.bus.pending(), *self.bus.waiting(), *self.bus.in_flight()]
+        failed = [item for item in self._copied.values() if not self._is_acknowledged(item)]
+        waiting = [*self.bus.pending(), *self.bus.waiting(), *self.bus.in_flight(), *failed]
         kept = [Message(each.message_id, each.subject, each.data.decode()) for each in self.bus.messages]
         return Evidence(
             scenario=self.scenario,
@@ -121,6 +123,13 @@ class Stage:
             dead=[f"{letter.subject}: {letter.reason}" for letter in self.bus.dead],
             pending=[f"{item.subject} to {item.queue.removesuffix('-service')}" for item in waiting],
         )
+
+    def _is_acknowledged(self, item: SimulatedDelivery) -> bool:
+        """Whether the latest delivery of a message that was copied was acknowledged."""
+        answers = (Happening.ACKED, Happening.NAKED, Happening.FAILED, Happening.CRASHED)
+        records = [record for record in self.bus.log if record.sequence == item.sequence and record.party == item.queue]
+        last = [record.happening for record in records if record.happening in answers]
+        return not last or last[-1] is Happening.ACKED
 
     # services
 
