@@ -114,6 +114,7 @@ def _advance(stripe: LocalStripe, asked: dict[str, Any]) -> dict[str, Any]:
         raise invalid_request("This Stripe runs on a clock that nobody can move.")
     advance(asked["seconds"])
     stripe.settle()
+    stripe.webhooks.nudge()
     return {"now": stripe.clock.now().isoformat()}
 
 

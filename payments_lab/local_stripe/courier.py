@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import suppress
 
 import httpx
 
 from payments_lab.local_stripe.service import LocalStripe
 from payments_lab.local_stripe.webhooks import Delivery, WebhookRequest
+
+logger = logging.getLogger(__name__)
 
 PATIENCE = 20.0
 AT_A_TIME = 10
@@ -41,16 +44,20 @@ class Courier:
             while True:
                 news.clear()
                 self._stripe.settle()
-                await asyncio.gather(*(self._bring(client, delivery) for delivery in self._stripe.webhooks.due()))
+                webhooks = self._stripe.webhooks
+                sent = [(delivery, webhooks.request(delivery)) for delivery in webhooks.due()]
+                await asyncio.gather(*(self._bring(client, *each) for each in sent))
                 with suppress(TimeoutError):
                     await asyncio.wait_for(news.wait(), self._nap())
 
-    async def _bring(self, client: httpx.AsyncClient, delivery: Delivery) -> None:
-        status = await _post(client, self._stripe.webhooks.request(delivery))
-        self._stripe.webhooks.record(delivery, status)
+    async def _bring(self, client: httpx.AsyncClient, delivery: Delivery, request: WebhookRequest) -> None:
+        memory = self._stripe.webhooks.memory
+        status = await _post(client, request)
+        if self._stripe.webhooks.memory is memory:
+            self._stripe.webhooks.record(delivery, status)
 
     def _nap(self) -> float:
-        """Seconds until something is due; a moved clock is noticed after the longest nap at the latest."""
+        """Seconds until something is due; a clock that was moved from outside is noticed after the longest nap."""
         moments = [delivery.due for delivery in self._stripe.webhooks.pending()]
         next_timer = self._stripe.next_timer()
         if next_timer is not None:
@@ -64,5 +71,8 @@ async def _post(client: httpx.AsyncClient, request: WebhookRequest) -> int:
     try:
         response = await client.post(request.url, content=request.body, headers=request.headers)
     except (httpx.HTTPError, httpx.InvalidURL):
+        return 0
+    except Exception:
+        logger.exception("webhook to %s", request.url)
         return 0
     return response.status_code

@@ -66,8 +66,15 @@ class Webhooks:
         return [Delivery(**row) for row in self._rows.values() if row["status"] == "pending"]
 
     def due(self) -> list[Delivery]:
-        """What may be tried now."""
-        return [delivery for delivery in self.pending() if delivery.due <= self._ledger.now()]
+        """What may be tried now; what is for an endpoint that is disabled or deleted by now is given up.
+
+        Source: https://docs.stripe.com/webhooks#behaviors
+        """
+        waiting = [delivery for delivery in self.pending() if delivery.due <= self._ledger.now()]
+        for delivery in waiting:
+            if not self._listens(delivery.endpoint):
+                self._rows[delivery.id]["status"] = "failed"
+        return [delivery for delivery in waiting if self._listens(delivery.endpoint)]
 
     def failed(self) -> list[Delivery]:
         """What was given up."""
@@ -134,6 +141,16 @@ class Webhooks:
         endpoints = [each for each in self._wanting(kind) if endpoint_id in (None, each["id"])]
         return [Delivery(**self._enqueue(event_id, kind, endpoint)) for endpoint in endpoints]
 
+    def nudge(self) -> None:
+        """Tell whoever brings webhooks by itself that something may be due: a new one came, or the clock was moved."""
+        if self.on_change is not None:
+            self.on_change()
+
+    @property
+    def memory(self) -> object:
+        """Another one after a reset or a restored snapshot, when old deliveries mean nothing any more."""
+        return self._ledger.state
+
     def hold(self, delivery: Delivery, seconds: int) -> Delivery:
         """Make it late by so many seconds, so that others overtake it."""
         row = self._rows.get(delivery.id)
@@ -149,6 +166,10 @@ class Webhooks:
     def _queue(self, event_id: str, kind: str) -> None:
         for endpoint in self._wanting(kind):
             self._enqueue(event_id, kind, endpoint)
+
+    def _listens(self, endpoint_id: str) -> bool:
+        endpoint = self._ledger.table("webhook_endpoint").find(endpoint_id)
+        return endpoint is not None and endpoint["status"] == "enabled"
 
     def _wanting(self, kind: str) -> list[StripeObject]:
         table = self._ledger.table("webhook_endpoint")
@@ -166,8 +187,7 @@ class Webhooks:
             "status": "pending",
         }
         self._rows[row["id"]] = row
-        if self.on_change is not None:
-            self.on_change()
+        self.nudge()
         return row
 
     def _event(self, event_id: str) -> StripeObject:

@@ -140,6 +140,49 @@ def test_an_endpoint_that_never_answers_is_given_up(local_stripe: LocalStripe) -
     assert [delivery.status for delivery in local_stripe.webhooks.failed()] == ["failed"]
 
 
+@pytest.mark.parametrize("gone", ["deleted", "disabled"])
+def test_an_endpoint_that_is_gone_is_not_tried_again(local_stripe: LocalStripe, gone: str) -> None:
+    endpoint = listen(local_stripe, "*")
+    endpoint._answers = [500]
+    charge(local_stripe)
+    local_stripe.webhooks.deliver_due(endpoint)
+    endpoints = local_stripe.client().v1.webhook_endpoints
+    known = endpoints.list().data[0].id
+    if gone == "deleted":
+        endpoints.delete(known)
+    else:
+        endpoints.update(known, {"disabled": True})
+
+    local_stripe.clock.advance(BACK_OFF_SECONDS[0])  # pyright: ignore[reportAttributeAccessIssue]
+    local_stripe.webhooks.deliver_due(endpoint)
+
+    assert len(endpoint.heard) == 1
+    assert [delivery.status for delivery in local_stripe.webhooks.failed()] == ["failed"]
+
+
+def test_an_endpoint_that_was_disabled_for_a_while_is_tried_again(local_stripe: LocalStripe) -> None:
+    endpoint = listen(local_stripe, "*")
+    endpoint._answers = [500]
+    charge(local_stripe)
+    local_stripe.webhooks.deliver_due(endpoint)
+    endpoints = local_stripe.client().v1.webhook_endpoints
+    for disabled in (True, False):
+        endpoints.update(endpoints.list().data[0].id, {"disabled": disabled})
+
+    local_stripe.clock.advance(BACK_OFF_SECONDS[0])  # pyright: ignore[reportAttributeAccessIssue]
+    local_stripe.webhooks.deliver_due(endpoint)
+
+    assert endpoint.types == ["charge.succeeded"] * 2
+
+
+@pytest.mark.parametrize("url", ["shop", "ftp://shop.test", "http://", "http://shop.test:99999", "http://[shop"])
+def test_an_endpoint_needs_an_address_of_the_web(local_stripe: LocalStripe, url: str) -> None:
+    with pytest.raises(stripe.InvalidRequestError, match="Invalid URL") as refused:
+        local_stripe.client().v1.webhook_endpoints.create({"url": url, "enabled_events": ["*"]})
+
+    assert refused.value.param == "url"
+
+
 def test_what_was_delivered_can_be_sent_once_more(local_stripe: LocalStripe) -> None:
     endpoint = listen(local_stripe, "*")
     charge(local_stripe)

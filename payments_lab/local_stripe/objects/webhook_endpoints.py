@@ -94,6 +94,6 @@ def _check(asked: dict[str, Any]) -> None:
 def _is_web_address(url: str) -> bool:
     try:
         parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
-    return parts.scheme in ("http", "https") and bool(parts.hostname)
