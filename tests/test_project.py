@@ -184,6 +184,21 @@ async def test_an_example_on_a_page_runs_as_it_stands(example: str) -> None:
         await running
 
 
+def test_the_counterexample_in_the_readme_is_the_one_that_the_explorer_draws(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.main(["explore", "the-course-charges-twice"]) == 1
+    drawn = {line.strip() for line in capsys.readouterr().out.splitlines()}
+
+    shown = (
+        (ROOT / "README.md")
+        .read_text()
+        .split("payments-lab explore the-course-charges-twice\n```\n\n```\n")[1]
+        .split("\n```")[0]
+    )
+    assert [line for line in shown.splitlines() if line.strip() not in drawn] == []
+
+
 def test_the_picture_in_the_readme_is_the_one_that_the_demo_draws(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["demo"]) == 0
 
