@@ -96,6 +96,7 @@ class Machine:
         self.environments: Numbers[Environment] = Numbers(Environment(0, 0, 0, 0))
         self.states = [layout.field(engine.name) for engine in self.engines]
         self.services = tuple(world.services)
+        self.mortal = tuple(name for name in faults.services if name in self.services)
         self.memories = {name: layout.field(f"memory of {name}") for name in self.services}
         self.slots: list[Slot] = []
         self.sources: list[Source] = []
@@ -105,7 +106,7 @@ class Machine:
         self._queues: dict[str, Slot] = {}
         self._engine_of = {engine.name: number for number, engine in enumerate(self.engines)}
         self.bus = self._engine_of["bus"]
-        self.jobs = self._engine_of["expiration.redis"]
+        self.jobs = self._engine_of.get("expiration.redis", -1)
         self.nothing = self.tasks.answers.of(lambda: None)
         self.outcomes: Numbers[str] = Numbers()
         self._engine_at: dict[int, int] = {}
@@ -271,7 +272,7 @@ class Machine:
     def crash(self, state: int, service: str) -> Move | None:
         """The service stops where it stands, and starts anew."""
         environment = self.surroundings(state)
-        if not environment.crashes or service not in self.faults.services:
+        if not environment.crashes or service not in self.mortal:
             return None
         if not self.has_something_to_lose(state, service):
             return None

@@ -220,7 +220,7 @@ class Scene:
     def _let_wait(self) -> None:
         """Nothing of a service that recovers can happen before its recovery has gone on."""
         machine = self.reduction.machine
-        for service in machine.faults.services:
+        for service in machine.mortal:
             recovery = machine.recoveries[service].slot
             if not recovery.of(self.state):
                 continue
@@ -233,7 +233,7 @@ class Scene:
 
     def _foresee_crashes(self, environment: Environment, bit: int) -> None:
         machine = self.reduction.machine
-        for name in machine.faults.services:
+        for name in machine.mortal:
             dying = environment.dying & machine.bit(name)
             if not environment.crashes and not dying:
                 continue

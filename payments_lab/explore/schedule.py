@@ -58,7 +58,7 @@ class Schedule:
         tick = machine.tick
         slots = [slot for slot in machine.slots if slot.of(state) or (tick is not None and slot is tick.slot)]
         found = [move for slot in slots for move in machine.moves(state, slot) if move.add or move.spawns]
-        others = [machine.time_passes(state), *(machine.crash(state, name) for name in machine.faults.services)]
+        others = [machine.time_passes(state), *(machine.crash(state, name) for name in machine.mortal)]
         found += [move for move in others if move is not None]
         if not found and machine.is_at_rest(state):
             return machine.rest(state)

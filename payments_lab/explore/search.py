@@ -125,8 +125,11 @@ class Search:
         return found[::-1]
 
     def follow(self, state: int) -> list[int]:
-        """The configurations that come next."""
-        return self._following(state)
+        """The configurations that come next; not counted."""
+        counted = self.states, self.transitions
+        targets = self._following(state)
+        self.states, self.transitions = counted
+        return targets
 
     def stands_for(self, state: int) -> int:
         """The kept configuration in whose place ``state`` was left out, or itself."""
@@ -261,7 +264,7 @@ class Search:
 
     def _crashed(self, state: int) -> list[int]:
         machine = self.machine
-        crashes = [move for name in machine.faults.services if (move := machine.crash(state, name)) is not None]
+        crashes = [move for name in machine.mortal if (move := machine.crash(state, name)) is not None]
         self._bites[Kind.CRASH] += len(crashes)
         return [machine.follow(state, move) for move in crashes]
 

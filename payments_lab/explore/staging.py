@@ -23,7 +23,7 @@ from payments_lab.explore.scenario import Pay, Scenario
 from payments_lab.explore.schedule import Step
 from payments_lab.explore.tasks import NamingPort, outcome_of_request
 from payments_lab.explore.threads import Fate, Role, Source
-from payments_lab.explore.world import PHASES, Service, Services, lost_replies
+from payments_lab.explore.world import PHASES, Service, Services, lost_reply
 from payments_lab.ports import LabClock
 from payments_lab.ports.immediate import immediately
 from payments_lab.shop.events import SUBJECTS
@@ -80,7 +80,6 @@ class Stage:
         self._machine = machine
         self._client = self.stripe.client(ids=self.ids)
         self._acting: dict[tuple[int, Any], list[_Acting]] = {}
-        self._lost = lost_replies()
         self._copied: dict[tuple[str, str], SimulatedDelivery] = {}
         self._subscriptions: dict[str, list[Subscription]] = {}
         for name in machine.services:
@@ -262,7 +261,7 @@ class Stage:
     def _answer(self, acting: _Acting, kind: Kind) -> tuple[Any, Exception | None]:
         wish = acting.wish
         assert wish is not None
-        lost = self._lost[_engine(wish.operation.resource)] if kind is not Kind.STEP else None
+        lost = lost_reply(wish.operation.resource) if kind is not Kind.STEP else None
         if kind is Kind.LOST_REQUEST:
             return None, lost
         try:
@@ -290,8 +289,3 @@ class Stage:
         done = self._resume(acting, None)
         while not done:
             done = self._resume(acting, self._answer(acting, Kind.STEP))
-
-
-def _engine(resource: str) -> str:
-    known = {"stripe": "LocalStripe", "bus": "ExploredBus", "expiration": "EmbeddedRedis"}
-    return known.get(resource.split(".")[0] if resource.startswith("expiration") else resource, "EmbeddedCollection")

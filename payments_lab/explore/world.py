@@ -44,7 +44,7 @@ PHASES = (LAB_EPOCH, LAB_EPOCH + TIME_TO_PAY + timedelta(minutes=1))
 
 
 class World:
-    """One shop; the memo of its tasks and of its engines.
+    """One shop; the memo of its tasks and of its engines. Where no time passes, nobody waits for it to be over.
 
     Stripe's clock stands still: a story is shorter than anything that Stripe forgets.
     """
@@ -59,7 +59,6 @@ class World:
         self.bus = ExploredBus(self.ids)
         self.stripe = LocalStripe(LabClock())
         orders, shop = EmbeddedDatabase("orders", self.ids), EmbeddedDatabase("payments", self.ids)
-        redis = EmbeddedRedis("expiration")
         client = self.stripe.client(ids=self.ids)
         self.collections = {
             collection.resource: collection
@@ -76,28 +75,36 @@ class World:
             clock=self.clock,
             ids=self.ids,
         )
-        expiration_ports = ExpirationPorts(jobs=redis, bus=self.bus, clock=self.clock)
         with under_control():
             self.services: dict[str, Service] = {
                 "orders": services.orders(orders_ports),
                 "payments": services.payments(payments_ports),
-                "expiration": services.expiration(expiration_ports),
             }
-        ports = [*_fields(orders_ports), *_fields(payments_ports), *_fields(expiration_ports)]
+        ports = [*_fields(orders_ports), *_fields(payments_ports)]
+        jobs: dict[str, Resource] = {}
+        if scenario.expires:
+            ports += self._add_expiration(services, jobs)
         memories = {name: Memory(service, ports) for name, service in self.services.items()}
         shared = _reachable([*self.services.values(), *ports])
         self.tasks = Tasks(self.clock, self.ids, memories, Standing(shared), merge=merge)
         resources: dict[str, Resource] = {
             **self.collections,
-            redis.name: redis,
+            **jobs,
             self.stripe.name: self.stripe,
             self.bus.name: self.bus,
         }
-        lost = lost_replies()
         self.engines = [
-            Engine(name, resource, self.tasks.answers, lost[type(resource).__name__])
-            for name, resource in resources.items()
+            Engine(name, resource, self.tasks.answers, lost_reply(name)) for name, resource in resources.items()
         ]
+
+    def _add_expiration(self, services: Services, jobs: dict[str, Resource]) -> list[Any]:
+        """The service that waits for the time to pay to be over, and its Redis among ``jobs``; returns its ports."""
+        redis = EmbeddedRedis("expiration")
+        ports = ExpirationPorts(jobs=redis, bus=self.bus, clock=self.clock)
+        with under_control():
+            self.services["expiration"] = services.expiration(ports)
+        jobs[redis.name] = redis
+        return _fields(ports)
 
     # what can be started
 
@@ -173,18 +180,21 @@ def _fields(ports: Any) -> list[Any]:
     return [getattr(ports, field.name) for field in fields(ports)]
 
 
-def lost_replies() -> dict[str, Exception]:
-    """What a caller gets when an engine's reply is lost, by the engine's class."""
-    import stripe
-    from pymongo.errors import AutoReconnect
-    from redis.exceptions import ConnectionError as RedisConnectionError
+def lost_reply(resource: str) -> Exception:
+    """What a caller gets when the reply of an engine is lost."""
+    if resource == "stripe":
+        import stripe
 
-    return {
-        "EmbeddedCollection": AutoReconnect("connection closed"),
-        "EmbeddedRedis": RedisConnectionError("connection closed by server"),
-        "LocalStripe": stripe.APIConnectionError("the connection was lost", should_retry=True),
-        "ExploredBus": PublishUnconfirmed("the stream did not answer"),
-    }
+        return stripe.APIConnectionError("the connection was lost", should_retry=True)
+    if resource == "bus":
+        return PublishUnconfirmed("the stream did not answer")
+    if resource.endswith(".redis"):
+        from redis.exceptions import ConnectionError as RedisConnectionError
+
+        return RedisConnectionError("connection closed by server")
+    from pymongo.errors import AutoReconnect
+
+    return AutoReconnect("connection closed")
 
 
 def _reachable(roots: list[object]) -> list[object]:

@@ -31,5 +31,5 @@ def test_the_stage_tells_the_same_story_message_by_message() -> None:
         (invariant,) = find([violation.invariant])
         assert violation.message in list(invariant.check(staged.evidence()))
         delivered = [record for record in staged.bus.log if record.happening is Happening.DELIVERED]
-        told = [line for line in violation.trace if "tells payments" in line or "payments hears from" in line]
+        told = [line for line in violation.trace if "orders tells payments" in line]
         assert len(delivered) >= len(told)
