@@ -113,4 +113,4 @@ def _decline_code(error: stripe.CardError) -> str:
 
 def _field(error: stripe.StripeError) -> str | None:
     param = getattr(error, "param", None)
-    return "token" if param == "source" else param
+    return {"source": "token", "payment_method": "paymentMethod"}.get(param or "", param)

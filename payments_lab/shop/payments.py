@@ -3,12 +3,18 @@
 There is one payment an order (a unique index holds that). A payment that is ``charging`` names its attempt; whoever
 finds it so asks Stripe again with the attempt's own key and learns what became of it. When the money is there, the
 outbox row is written first and deleted last: while it exists, :meth:`PaymentsService.recover` finishes the work.
+
+A payment is a charge (the course's way) or a payment intent (today's). An intent may leave it ``waiting`` for the buyer
+at the bank's page; then a webhook tells the end of it, or whoever asks Stripe first.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
@@ -16,7 +22,7 @@ from pymongo.errors import DuplicateKeyError
 
 from payments_lab.bus.protocol import Bus
 from payments_lab.ports import Clock, Ids
-from payments_lab.shop import charging
+from payments_lab.shop import charging, intents
 from payments_lab.shop.charging import Attempt
 from payments_lab.shop.errors import (
     AlreadyPaid,
@@ -32,6 +38,7 @@ from payments_lab.shop.errors import (
     PaymentRefused,
 )
 from payments_lab.shop.events import Event, OrderCancelled, OrderCompleted, OrderCreated, PaymentCreated
+from payments_lab.shop.intents import IntentAttempt, Standing, Taken, Waiting
 from payments_lab.shop.outbox import Backlog, backlog, outbox_row, publish_row
 from payments_lab.shop.replica import ReplicatedOrder, advance_order, copy_order
 from payments_lab.shop.status import OrderStatus, PaymentStatus
@@ -40,6 +47,10 @@ from payments_lab.telemetry.trace import current, kept, under
 
 if TYPE_CHECKING:
     import stripe
+
+OPEN = [PaymentStatus.CHARGING.value, PaymentStatus.WAITING.value]
+WEBHOOKS_TAKE = timedelta(minutes=1)
+NEVER_SENT: Document = {"status": PaymentStatus.FAILED.value, "error": "never sent"}
 
 
 class Payment(BaseModel):
@@ -64,6 +75,22 @@ class Payment(BaseModel):
             currency=document["attempt"]["currency"],
             status=PaymentStatus(document["status"]),
         )
+
+
+class WaitingPayment(BaseModel):
+    """A payment that is not done: its buyer is to answer the bank, or the bank to answer us.
+
+    ``status`` is Stripe's, ``requires_action`` or ``processing``; ``next_action`` is Stripe's too, and says where the
+    buyer goes. ``client_secret`` is for the buyer's browser alone.
+    """
+
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
+
+    id: str
+    order_id: str
+    status: str
+    client_secret: str
+    next_action: dict[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +130,19 @@ class PaymentsService:
         await copy_order(self.orders, event)
 
     async def on_order_cancelled(self, event: OrderCancelled) -> None:
-        """Close the replica, then give back what was paid. A repetition looks again, in case a crash came between."""
+        """Close the replica, then give back what was paid and call off what waits for its buyer.
+
+        A repetition looks again, in case a crash came between.
+        """
         await advance_order(self.orders, event.id, event.version, OrderStatus.CANCELLED)
-        paid = await self.payments.find_one({"orderId": event.id, "status": PaymentStatus.PAID.value})
-        if paid is not None:
-            await self._refund(paid)
+        to_undo = [PaymentStatus.PAID.value, PaymentStatus.WAITING.value]
+        payment = await self.payments.find_one({"orderId": event.id, "status": {"$in": to_undo}})
+        if payment is None:
+            return
+        if payment["status"] == PaymentStatus.WAITING:
+            await self._followed_up(payment, call_off=True)
+        else:
+            await self._refund(payment)
 
     async def on_order_completed(self, event: OrderCompleted) -> None:
         await advance_order(self.orders, event.id, event.version, OrderStatus.COMPLETE)
@@ -122,34 +157,80 @@ class PaymentsService:
         (all definite), or OutcomeUnknown: then ask again with the same key.
         """
         order = await self._order_to_pay(order_id, token, user_id)
-        known = await self.payments.find_one({"orderId": order_id})
-        if known is not None:
-            known = await self._settled(known)
-            if _attempt(known).is_repeated_by(idempotency_key):
-                return _answer(known)
-        self._check_payable(order)
-        attempt = Attempt(
-            id=self.ids.new("att"),
+        payment = await self._claimed(order, user_id, idempotency_key, partial(Attempt, token=token))
+        return _answer(await self._settled(payment))
+
+    async def create_intent(
+        self,
+        *,
+        order_id: str,
+        payment_method: str,
+        user_id: str,
+        idempotency_key: str | None = None,
+        return_url: str | None = None,
+    ) -> Payment | WaitingPayment:
+        """Pay the order's price with ``payment_method`` (``pm_…``) by a payment intent.
+
+        A WaitingPayment where the buyer's bank wants to see the buyer first; afterwards ask again with the same
+        ``idempotency_key`` to hear what came of it. Another key, or none, calls off what waits and begins anew.
+        ``return_url`` is where the bank's page leads back to. Raises what :meth:`create_charge` raises.
+        """
+        _require_text("paymentMethod", payment_method)
+        order = await self._order_to_pay(order_id, payment_method, user_id)
+        begin = partial(IntentAttempt, token=payment_method, return_url=return_url)
+        payment, standing = await self._followed_up(await self._claimed(order, user_id, idempotency_key, begin))
+        if not isinstance(standing, Waiting):
+            return _answer(payment)
+        return WaitingPayment(
+            id=payment["_id"],
             order_id=order_id,
-            token=token,
-            client_key=idempotency_key,
-            amount=order.price,
-            currency=order.currency,
-            started_at=self.clock.now(),
+            status=standing.status,
+            client_secret=standing.client_secret,
+            next_action=standing.next_action,
         )
-        claimed = await self._claim(known, attempt, user_id)
-        return _answer(await self._settled(claimed))
+
+    async def follow_up(self, payment: Document) -> Document:
+        """Ask Stripe what became of a payment that is under way, and write it down. Raises OutcomeUnknown."""
+        with under(kept(payment)):
+            return (await self._followed_up(payment))[0]
+
+    async def intent_succeeded(self, *, order_id: str, attempt_id: str, charge_id: str) -> bool:
+        """A webhook says that an attempt's money is there; False when nothing is known of such a payment.
+
+        Money of an attempt that was given up goes back.
+        """
+        payment = await self.payments.find_one({"orderId": order_id})
+        if payment is None:
+            return False
+        with under(kept(payment)):
+            if payment["attempt"]["id"] == attempt_id and payment["status"] in OPEN:
+                await self._taken(payment, charge_id)
+            elif payment.get("stripeId") != charge_id:
+                await charging.refund(self.stripe, charge_id)
+        return True
+
+    async def intent_changed(self, *, order_id: str, attempt_id: str) -> bool:
+        """A webhook says that something happened to an attempt's intent, maybe long ago: Stripe is asked again.
+
+        False when nothing is known of such a payment.
+        """
+        payment = await self.payments.find_one({"orderId": order_id, "attempt.id": attempt_id})
+        if payment is None:
+            return False
+        await self.follow_up(payment)
+        return True
 
     async def recover(self) -> int:
         """Finish what a crash or a lost reply left half done; harmless at any time.
 
-        Returns how many payments are still without a known outcome, to be asked for again later.
+        A payment that waits for its buyer is asked about once a minute, in case its webhook got lost. Returns how many
+        payments are still without a known outcome, to be asked for again later.
         """
         unknown = 0
-        for payment in await self.payments.find({"status": PaymentStatus.CHARGING.value}).to_list():
+        for payment in await self.payments.find({"status": {"$in": OPEN}}).to_list():
             try:
-                with under(kept(payment)):
-                    await self._settled(payment)
+                if self._is_due(payment):
+                    await self.follow_up(payment)
             except OutcomeUnknown:
                 unknown += 1
         for row in await self.outbox.find({}).to_list():
@@ -159,6 +240,9 @@ class PaymentsService:
     async def backlog(self) -> Backlog:
         """What payments have not told the bus yet."""
         return backlog(await self.outbox.find({}).to_list(), self.clock.now())
+
+    def _is_due(self, payment: Document) -> bool:
+        return payment["status"] == PaymentStatus.CHARGING or self.clock.now() - payment["askedAt"] >= WEBHOOKS_TAKE
 
     async def _order_to_pay(self, order_id: str, token: str, user_id: str) -> ReplicatedOrder:
         for field, value in (("orderId", order_id), ("token", token), ("userId", user_id)):
@@ -178,6 +262,27 @@ class PaymentsService:
         if self.clock.now() >= order.expires_at:
             raise OrderExpired(f"the time to pay order {order.id} is over")
 
+    async def _claimed(
+        self, order: ReplicatedOrder, user_id: str, client_key: str | None, begin: Callable[..., Attempt]
+    ) -> Document:
+        """The payment whose current attempt is this request's: the one that it repeats, or one that begins now."""
+        known = await self.payments.find_one({"orderId": order.id})
+        if known is not None:
+            repeated = _attempt(known).is_repeated_by(client_key)
+            known = await self._settled(known) if repeated else await self._given_up(known)
+            if _attempt(known).is_repeated_by(client_key):
+                return known
+        self._check_payable(order)
+        attempt = begin(
+            id=self.ids.new("att"),
+            order_id=order.id,
+            client_key=client_key,
+            amount=order.price,
+            currency=order.currency,
+            started_at=self.clock.now(),
+        )
+        return await self._claim(known, attempt, user_id)
+
     async def _claim(self, known: Document | None, attempt: Attempt, user_id: str) -> Document:
         """Make ``attempt`` the order's current one; only one of several may."""
         charging: Document = {"status": PaymentStatus.CHARGING.value, "attempt": attempt.model_dump(by_alias=True)}
@@ -191,6 +296,8 @@ class PaymentsService:
             except DuplicateKeyError:
                 raise BeingPaid(f"order {attempt.order_id} is being paid already") from None
             return fresh
+        if known["status"] == PaymentStatus.WAITING:
+            raise BeingPaid(f"order {attempt.order_id} is being paid already")
         if known["status"] != PaymentStatus.FAILED:
             raise AlreadyPaid(f"order {attempt.order_id} is paid already")
         failed = {"_id": known["_id"], "status": PaymentStatus.FAILED.value, "attempt.id": known["attempt"]["id"]}
@@ -200,18 +307,62 @@ class PaymentsService:
         return claimed
 
     async def _settled(self, payment: Document) -> Document:
-        """The payment once its outcome is known: asks Stripe while it is ``charging``."""
+        """The payment once its outcome is known, or known to wait: asks Stripe while it is ``charging``."""
         if payment["status"] != PaymentStatus.CHARGING:
             return payment
         attempt = _attempt(payment)
+        if isinstance(attempt, IntentAttempt):
+            return (await self._followed_up(payment))[0]
         try:
             charge = await charging.charge(self.stripe, attempt, self.clock.now())
         except Definite as error:
             return await self._record(payment, _failure(error))
         if charge is None:
-            return await self._record(payment, {"status": PaymentStatus.FAILED.value, "error": "never sent"})
-        event = PaymentCreated(id=payment["_id"], order_id=attempt.order_id, stripe_id=charge.id)
-        row = {**outbox_row(payment["_id"], event, self.clock.now()), "attempt": attempt.id, "stripeId": charge.id}
+            return await self._record(payment, NEVER_SENT)
+        return await self._taken(payment, charge.id)
+
+    async def _given_up(self, payment: Document) -> Document:
+        """The payment as another attempt finds it: what waits for its buyer is called off."""
+        payment = await self._settled(payment)
+        if payment["status"] != PaymentStatus.WAITING:
+            return payment
+        return (await self._followed_up(payment, call_off=True))[0]
+
+    async def _followed_up(self, payment: Document, *, call_off: bool = False) -> tuple[Document, Standing | None]:
+        """The payment once Stripe was asked, and how its own attempt's intent stands unless that has failed.
+
+        ``call_off`` closes an intent that waits, as does an order that was cancelled meanwhile.
+        """
+        attempt = _attempt(payment)
+        if payment["status"] not in OPEN or not isinstance(attempt, IntentAttempt):
+            return await self._settled(payment), None
+        try:
+            standing = await self._standing(payment, attempt, call_off=call_off)
+        except Definite as error:
+            return await self._record(payment, _failure(error)), None
+        if standing is None:
+            return await self._record(payment, NEVER_SENT), None
+        if isinstance(standing, Taken):
+            return await self._taken(payment, standing.charge_id), standing
+        known = {"status": PaymentStatus.WAITING.value, "intentId": standing.intent_id, "askedAt": self.clock.now()}
+        payment = await self._record(payment, known)
+        if payment["status"] != PaymentStatus.WAITING or payment["attempt"]["id"] != attempt.id:
+            return payment, None
+        if not call_off and await self._is_cancelled(attempt.order_id):
+            return await self._followed_up(payment, call_off=True)
+        return payment, standing
+
+    async def _standing(self, payment: Document, attempt: IntentAttempt, *, call_off: bool) -> Standing | None:
+        if payment["status"] == PaymentStatus.CHARGING:
+            return await intents.take(self.stripe, attempt, self.clock.now())
+        ask = intents.call_off if call_off else intents.look
+        return await ask(self.stripe, payment["intentId"])
+
+    async def _taken(self, payment: Document, charge_id: str) -> Document:
+        """The current attempt's money is there: no crash can keep it from being recorded and announced any more."""
+        event = PaymentCreated(id=payment["_id"], order_id=payment["attempt"]["orderId"], stripe_id=charge_id)
+        row = outbox_row(payment["_id"], event, self.clock.now())
+        row |= {"attempt": payment["attempt"]["id"], "stripeId": charge_id}
         await self.outbox.update_one({"_id": row["_id"]}, {"$setOnInsert": row}, upsert=True)
         return await self._finish(row)
 
@@ -224,8 +375,7 @@ class PaymentsService:
             await self.outbox.delete_one({"_id": row["_id"]})
             return payment
         await publish_row(self.bus, row)
-        order = await self.orders.find_one({"_id": payment["orderId"]})
-        if order is not None and order["status"] == OrderStatus.CANCELLED:
+        if await self._is_cancelled(payment["orderId"]):
             payment = await self._refund(payment)
         await self.outbox.delete_one({"_id": row["_id"]})
         return payment
@@ -235,12 +385,16 @@ class PaymentsService:
         current = {
             "_id": payment["_id"],
             "attempt.id": payment["attempt"]["id"],
-            "status": PaymentStatus.CHARGING.value,
+            "status": {"$in": OPEN},
         }
         recorded = await self.payments.find_one_and_update(current, {"$set": outcome}, return_document=True)
         if recorded is not None:
             return recorded
         return await self.payments.find_one({"_id": payment["_id"]}) or payment
+
+    async def _is_cancelled(self, order_id: str) -> bool:
+        order = await self.orders.find_one({"_id": order_id})
+        return order is not None and order["status"] == OrderStatus.CANCELLED
 
     async def _refund(self, payment: Document) -> Document:
         if payment["status"] != PaymentStatus.PAID:
@@ -260,7 +414,8 @@ def _require_text(field: str, value: object) -> None:
 
 
 def _attempt(payment: Document) -> Attempt:
-    return Attempt.model_validate(payment["attempt"])
+    attempt: Document = payment["attempt"]
+    return (IntentAttempt if "by" in attempt else Attempt).model_validate(attempt)
 
 
 def _failure(error: Definite) -> Document:
@@ -277,6 +432,8 @@ def _answer(payment: Document) -> Payment:
         return Payment.from_document(payment)
     if status is PaymentStatus.REFUNDED:
         raise OrderIsCancelled(f"order {payment['orderId']} was cancelled meanwhile; the charge has been refunded")
+    if status is PaymentStatus.WAITING:
+        raise BeingPaid(f"order {payment['orderId']} is being paid: its buyer is at the bank's page")
     if status is PaymentStatus.CHARGING:
         raise OutcomeUnknown(f"order {payment['orderId']} is being paid")
     if "declineCode" in payment:

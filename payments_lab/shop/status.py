@@ -20,9 +20,13 @@ class OrderStatus(StrEnum):
 
 
 class PaymentStatus(StrEnum):
-    """Where a payment stands. After ``CHARGING`` nobody knows yet; every other status is known to be true."""
+    """Where a payment stands. After ``CHARGING`` nobody knows yet; every other status is known to be true.
+
+    ``WAITING`` is for the buyer at the bank's page (3-D Secure), or for the bank.
+    """
 
     CHARGING = "charging"
+    WAITING = "waiting"
     FAILED = "failed"
     PAID = "paid"
     REFUNDED = "refunded"
