@@ -14,6 +14,7 @@ from payments_lab.ports import RandomIds, SystemClock
 from payments_lab.settings import Settings
 from payments_lab.shop.events import SUBJECTS
 from payments_lab.shop.expiration import ExpirationPorts, ExpirationService
+from payments_lab.shop.inbox import StripeInbox
 from payments_lab.shop.listeners import Listens, start_listeners
 from payments_lab.shop.orders import OrdersPorts, OrdersService
 from payments_lab.shop.outbox import Backlog
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import stripe
 
     from payments_lab.bus.connect import RemoteBus
+    from payments_lab.local_stripe import LocalStripe
 
 log = logging.getLogger("payments_lab")
 
@@ -44,7 +46,8 @@ class ConnectedShop:
     """The services of a shop that this process runs, on engines that other processes share.
 
     ``orders``, ``payments`` and ``expiration`` are there whether or not this process listens for them;
-    :meth:`start` makes it listen for those that it was told to run.
+    :meth:`start` makes it listen for those that it was told to run. ``inbox`` takes Stripe's events for payments;
+    ``embedded_stripe`` is Stripe itself, where that runs in this process.
     """
 
     def __init__(
@@ -55,11 +58,15 @@ class ConnectedShop:
         buses: Mapping[ServiceName, Bus],
         checks: Checks,
         closers: list[Callable[[], Awaitable[Any]]],
+        inbox: StripeInbox,
+        embedded_stripe: LocalStripe | None,
     ) -> None:
         self.orders = orders
         self.payments = payments
         self.expiration = expiration
         self.buses = buses
+        self.inbox = inbox
+        self.embedded_stripe = embedded_stripe
         self._checks = checks
         self._closers = closers
         self._chores: list[asyncio.Task[None]] = []
@@ -129,38 +136,50 @@ async def connect_shop(
     checks += [(f"the bus of {service}", buses[service].ping) for service in services]
     await payments_database["payments"].create_index("orderId", unique=True)
     await payments_database["payments"].create_index("status")
+    await payments_database["payments"].create_index("stripeId")
     await orders_database["orders"].create_index("outbox._id")
+    embedded_stripe = _embedded_stripe(settings)
+    payments_service = payments(
+        PaymentsPorts(
+            orders=payments_database["orders"],
+            payments=payments_database["payments"],
+            outbox=payments_database["outbox"],
+            stripe=embedded_stripe.client() if embedded_stripe else stripe_client(settings),
+            bus=buses["payments"],
+            clock=clock,
+            ids=ids,
+        )
+    )
     return ConnectedShop(
         OrdersService(OrdersPorts(orders=orders_database["orders"], bus=buses["orders"], clock=clock, ids=ids)),
-        payments(
-            PaymentsPorts(
-                orders=payments_database["orders"],
-                payments=payments_database["payments"],
-                outbox=payments_database["outbox"],
-                stripe=stripe_client(settings),
-                bus=buses["payments"],
-                clock=clock,
-                ids=ids,
-            )
-        ),
+        payments_service,
         ExpirationService(ExpirationPorts(jobs=jobs, bus=buses["expiration"], clock=clock)),
         buses,
         checks,
         closers,
+        StripeInbox(payments_service, payments_database["inbox"], clock),
+        embedded_stripe,
     )
 
 
 def stripe_client(settings: Settings) -> stripe.StripeClient:
     """Stripe's test mode, a local Stripe at ``stripe_url``, or one in this process."""
-    if settings.stripe_key is None and settings.stripe_url is None:
-        from payments_lab.local_stripe import LocalStripe
-
-        return LocalStripe(SystemClock()).client()
+    embedded = _embedded_stripe(settings)
+    if embedded is not None:
+        return embedded.client()
     import stripe
 
     key = settings.stripe_key.get_secret_value() if settings.stripe_key else "sk_test_local"
     where: Any = {"api": settings.stripe_url} if settings.stripe_url else {}
     return stripe.StripeClient(key, base_addresses=where, max_network_retries=2, http_client=stripe.HTTPXClient())
+
+
+def _embedded_stripe(settings: Settings) -> LocalStripe | None:
+    if settings.stripe_key is not None or settings.stripe_url is not None:
+        return None
+    from payments_lab.local_stripe import LocalStripe
+
+    return LocalStripe(SystemClock())
 
 
 async def _answers(engine: str, check: Callable[[], Awaitable[Any]]) -> None:

@@ -16,6 +16,7 @@ from payments_lab.ports.immediate import immediately
 from payments_lab.shop.audit import Books
 from payments_lab.shop.events import SUBJECTS, PaymentCreated
 from payments_lab.shop.expiration import ExpirationPorts, ExpirationService
+from payments_lab.shop.inbox import StripeInbox
 from payments_lab.shop.listeners import start_listeners
 from payments_lab.shop.orders import OrdersPorts, OrdersService
 from payments_lab.shop.payments import PaymentsPorts, PaymentsService
@@ -32,7 +33,7 @@ class Lab:
     """The whole shop on embedded engines, deterministic: the same calls give the same ids, times and deliveries.
 
     ``payments`` and ``orders`` are the classes of those services, yours or the package's; ``faults`` are what the bus
-    does by itself, drawn from ``seed``.
+    does by itself, drawn from ``seed``. ``inbox`` takes Stripe's events for payments, as the HTTP face does.
 
         lab = Lab()
         order = await lab.orders.create(user_id="ada", price=2000)
@@ -59,6 +60,7 @@ class Lab:
         self.stripe.observers.append(self._observe)
         self.orders = self._orders(orders)
         self.payments = self._payments(payments)
+        self.inbox = StripeInbox(self.payments, self._databases["payments"]["inbox"], self.clock)
         self.expiration = ExpirationService(
             ExpirationPorts(jobs=self.redis, bus=self.bus.client("expiration"), clock=self.clock)
         )

@@ -6,10 +6,12 @@ A variable that is set to nothing counts as not set.
 |---|---|---|
 | ``STRIPE_KEY`` | a Stripe test key, ``sk_test_…`` | the local Stripe, in process |
 | ``STRIPE_URL`` | where the local Stripe serves, ``http://127.0.0.1:12111`` | Stripe itself, if there is a key |
+| ``STRIPE_WEBHOOK_SECRET`` | the signing secret of our webhook endpoint, ``whsec_…`` | no webhooks from outside |
 | ``MONGO_URL`` (or ``MONGO_URI``) | ``mongodb://host:port`` | mongomock |
 | ``REDIS_URL`` | ``redis://host:port`` | fakeredis |
 | ``BUS_URL`` | ``nats://…`` or ``redis://…`` | the simulator |
 | ``JWT_KEY`` | signs session cookies, at least 32 characters | a key for this process only |
+| ``PUBLIC_URL`` | where buyers see the shop, ``https://shop.example`` | the address that it serves on |
 | ``OUTBOX_LAG_LIMIT`` | seconds that an event may wait for the bus while ``/readyz`` says yes | 30 |
 """
 
@@ -27,6 +29,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 LIVE_KEYS = ("sk_live_", "rk_live_")
 TEST_KEYS = ("sk_test_", "rk_test_")
+WEBHOOK_SECRETS = "whsec_"
 SHORTEST_JWT_KEY = 32
 
 
@@ -47,10 +50,12 @@ class Settings(BaseSettings):
 
     stripe_key: SecretStr | None = None
     stripe_url: str | None = None
+    stripe_webhook_secret: SecretStr | None = None
     mongo_url: str | None = Field(None, validation_alias=AliasChoices("mongo_url", "mongo_uri"))
     redis_url: str | None = None
     bus_url: str | None = None
     jwt_key: SecretStr | None = None
+    public_url: str | None = None
     outbox_lag_limit: float = Field(30.0, gt=0)
 
     @field_validator("stripe_key")
@@ -66,6 +71,20 @@ class Settings(BaseSettings):
         if not value.startswith(TEST_KEYS):
             raise ValueError("a Stripe test key starts with sk_test_; unset it to use the local Stripe")
         return key
+
+    @field_validator("stripe_webhook_secret")
+    @classmethod
+    def _refuse_other_secrets(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None and not secret.get_secret_value().startswith(WEBHOOK_SECRETS):
+            raise ValueError("a webhook endpoint's signing secret starts with whsec_; `payments-lab stripe` prints one")
+        return secret
+
+    @field_validator("public_url")
+    @classmethod
+    def _refuse_other_addresses(cls, url: str | None) -> str | None:
+        if url is not None and not url.startswith(("http://", "https://")):
+            raise ValueError("buyers reach the shop at an address such as https://shop.example")
+        return None if url is None else url.rstrip("/")
 
     @field_validator("jwt_key")
     @classmethod
@@ -83,7 +102,8 @@ class Settings(BaseSettings):
 
     def secrets(self) -> list[str]:
         """The values that must not be written down anywhere."""
-        return [key.get_secret_value() for key in (self.stripe_key, self.jwt_key) if key is not None]
+        secrets = (self.stripe_key, self.stripe_webhook_secret, self.jwt_key)
+        return [secret.get_secret_value() for secret in secrets if secret is not None]
 
     @classmethod
     def load(cls, env_file: str | Path | None = ".env", **overrides: Any) -> Settings:

@@ -137,7 +137,8 @@ async def test_documents_show_themselves_as_a_table(lab: Lab) -> None:
 
 async def test_an_unknown_collection_lists_the_known_ones(lab: Lab) -> None:
     with pytest.raises(
-        KeyError, match=r"known are orders\.orders, payments\.orders, payments\.outbox, payments\.payments"
+        KeyError,
+        match=r"known are orders\.orders, payments\.inbox, payments\.orders, payments\.outbox, payments\.payments",
     ):
         lab.documents("payments.nothing")
 

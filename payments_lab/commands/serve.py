@@ -9,13 +9,16 @@ import socket
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from payments_lab.commands import WrongUse
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from payments_lab.connected import ConnectedShop
+    from payments_lab.local_stripe import LocalStripe
+    from payments_lab.local_stripe.courier import Courier
     from payments_lab.settings import Settings
 
 HELP = "the shop over HTTP"
@@ -63,15 +66,20 @@ async def _serve(arguments: argparse.Namespace, settings: Settings) -> None:
     except (EngineUnavailable, BusError) as error:
         raise WrongUse(str(error)) from error
 
+    address = f"http://{arguments.host}:{arguments.port}"
+    app, courier = _app(shop, services, settings, address)
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         await shop.start(services)
+        if courier is not None:
+            courier.start()
         yield
+        if courier is not None:
+            await courier.stop()
         await shop.close()
 
-    app = _app(shop, services, settings)
     app.router.lifespan_context = lifespan
-    address = f"http://{arguments.host}:{arguments.port}"
     facts = {"url": address, "services": list(services)}
     print(json.dumps(facts) if arguments.json else f"{', '.join(services)} at {address}, docs at {address}/docs")
     sys.stdout.flush()
@@ -79,19 +87,49 @@ async def _serve(arguments: argparse.Namespace, settings: Settings) -> None:
     await uvicorn.Server(config).serve()
 
 
-def _app(shop: Any, services: tuple[str, ...], settings: Settings) -> FastAPI:
+def _app(
+    shop: ConnectedShop, services: tuple[str, ...], settings: Settings, address: str
+) -> tuple[FastAPI, Courier | None]:
+    """The app, and who brings it the webhooks of a Stripe that runs in this process."""
+    from payments_lab.local_stripe.courier import Courier
     from payments_lab.ports import SystemClock
+    from payments_lab.web import bank
     from payments_lab.web.app import create_app
     from payments_lab.web.sessions import Sessions
+    from payments_lab.web.webhooks import Webhooks
 
+    clock = SystemClock()
     key = settings.jwt_key.get_secret_value() if settings.jwt_key else None
-    return create_app(
-        Sessions(SystemClock(), key),
+    public_url = settings.public_url or address
+    stripe = shop.embedded_stripe if "payments" in services else None
+    secret = _webhook_secret(settings) if stripe is None else _registered(stripe, shop, address)
+    app = create_app(
+        Sessions(clock, key),
         payments=shop.payments if "payments" in services else None,
         orders=shop.orders if "orders" in services else None,
+        stripe=Webhooks(shop.inbox, secret, clock) if secret and "payments" in services else None,
+        public_url=public_url,
         ready=shop.ready,
         longest_lag=settings.outbox_lag_limit,
     )
+    if stripe is None:
+        return app, None
+    bank.install(app, stripe, public_url)
+    return app, Courier(stripe)
+
+
+def _webhook_secret(settings: Settings) -> str | None:
+    secret = settings.stripe_webhook_secret
+    return None if secret is None else secret.get_secret_value()
+
+
+def _registered(stripe: LocalStripe, shop: ConnectedShop, address: str) -> str:
+    """Tell the embedded Stripe to send its events here; the secret that it signs them with."""
+    from payments_lab.web.webhooks import PATH
+
+    url = f"{address.replace('0.0.0.0', '127.0.0.1')}{PATH}"
+    made = stripe.client().v1.webhook_endpoints.create({"url": url, "enabled_events": shop.inbox.heeds})  # pyright: ignore[reportArgumentType]
+    return str(made.secret)
 
 
 def settings_of(arguments: argparse.Namespace) -> Settings:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Header, Request, Security
+from fastapi.responses import JSONResponse
 from fastapi.security import APIKeyCookie
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
 
 from payments_lab.shop.errors import InvalidRequest, NotTheOwner, OrderNotFound
 from payments_lab.shop.money import CURRENCIES, LARGEST_AMOUNT
 from payments_lab.shop.orders import Order, OrdersService
-from payments_lab.shop.payments import PaymentsService
-from payments_lab.web import health, replies
-from payments_lab.web.bodies import Body, read
+from payments_lab.shop.payments import Payment, PaymentsService
+from payments_lab.web import health, page, replies, signing_in, webhooks
+from payments_lab.web.bodies import Body, parse, read, read_bytes, takes, validate
 from payments_lab.web.sessions import COOKIE, Sessions
 from payments_lab.web.tracing import Traced
 
@@ -28,6 +30,33 @@ class NewPayment(Body):
     token: Annotated[str, Field(min_length=1, max_length=200)]
 
 
+class NewIntent(Body):
+    """The same by today's way: a payment method, for a payment intent."""
+
+    order_id: Annotated[str, Field(min_length=1, max_length=200)]
+    payment_method: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class Paid(BaseModel):
+    """The money is there."""
+
+    id: str
+
+
+class ToBeContinued(BaseModel):
+    """The buyer is to go where ``nextAction`` says, and then to ask again with the same Idempotency-Key.
+
+    ``status``, ``clientSecret`` and ``nextAction`` are what Stripe calls them.
+    """
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+
+    id: str
+    status: str
+    client_secret: str
+    next_action: dict[str, Any] | None
+
+
 class NewOrder(Body):
     """``price`` in minor units of ``currency``."""
 
@@ -40,11 +69,14 @@ def create_app(
     *,
     payments: PaymentsService | None = None,
     orders: OrdersService | None = None,
+    stripe: webhooks.Webhooks | None = None,
+    public_url: str | None = None,
     ready: health.Check | None = None,
     longest_lag: float = health.LONGEST_LAG,
 ) -> FastAPI:
     """An app with the routes of the services given.
 
+    ``stripe`` takes Stripe's events. ``public_url`` is where buyers see the shop: the bank's page leads back there.
     ``ready`` raises ConnectionError while an engine is away; ``longest_lag`` is how many seconds an event may wait for
     the bus before the app calls itself not ready.
     """
@@ -58,9 +90,14 @@ def create_app(
     replies.install(app)
     user = _user_of(sessions)
     if payments is not None:
-        _payments_routes(app, payments, user)
+        _payments_routes(app, payments, user, f"{public_url}/" if public_url else None)
     if orders is not None:
         _orders_routes(app, orders, user)
+    if payments is not None and orders is not None:
+        page.install(app)
+    signing_in.install(app, sessions, user, secure=(public_url or "").startswith("https:"))
+    if stripe is not None:
+        webhooks.install(app, stripe)
     health.install(app, ready, longest_lag)
     app.add_middleware(Traced)
     return app
@@ -76,18 +113,29 @@ def _user_of(sessions: Sessions) -> Any:
     return Depends(user)
 
 
-def _payments_routes(app: FastAPI, service: PaymentsService, user: Any) -> None:
-    @app.post("/api/payments", status_code=201, openapi_extra=_takes(NewPayment), tags=["payments"])
+def _payments_routes(app: FastAPI, service: PaymentsService, user: Any, return_url: str | None) -> None:
+    @app.post(
+        "/api/payments",
+        status_code=201,
+        response_model=Paid,
+        responses={202: {"model": ToBeContinued, "description": "Not done yet: the buyer's bank asks the buyer first"}},
+        openapi_extra=takes(NewPayment, NewIntent),
+        tags=["payments"],
+    )
     async def pay(  # pyright: ignore[reportUnusedFunction]
         request: Request, user_id: str = user, idempotency_key: IdempotencyKey = None
-    ) -> dict[str, str]:
-        """Charge the order's price to a card. The same Idempotency-Key gives the same answer, and no second charge."""
+    ) -> Any:
+        """Take the order's price. The same Idempotency-Key gives the same answer, and takes nothing twice."""
         _check_key(idempotency_key)
-        body = await read(request, NewPayment)
-        payment = await service.create_charge(
-            order_id=body.order_id, token=body.token, user_id=user_id, idempotency_key=idempotency_key
-        )
-        return {"id": payment.id}
+        body = _read_payment(parse(await read_bytes(request)))
+        who: Any = {"order_id": body.order_id, "user_id": user_id, "idempotency_key": idempotency_key}
+        if isinstance(body, NewPayment):
+            return {"id": (await service.create_charge(token=body.token, **who)).id}
+        payment = await service.create_intent(payment_method=body.payment_method, return_url=return_url, **who)
+        if isinstance(payment, Payment):
+            return {"id": payment.id}
+        shown = ToBeContinued.model_validate(payment.model_dump())
+        return JSONResponse(shown.model_dump(by_alias=True), 202)
 
     @app.get("/api/payments/{payment_id}", tags=["payments"])
     async def payment(payment_id: str, user_id: str = user) -> dict[str, Any]:  # pyright: ignore[reportUnusedFunction]
@@ -106,7 +154,7 @@ def _payments_routes(app: FastAPI, service: PaymentsService, user: Any) -> None:
 
 
 def _orders_routes(app: FastAPI, service: OrdersService, user: Any) -> None:
-    @app.post("/api/orders", status_code=201, openapi_extra=_takes(NewOrder), tags=["orders"])
+    @app.post("/api/orders", status_code=201, openapi_extra=takes(NewOrder), tags=["orders"])
     async def create(request: Request, user_id: str = user) -> dict[str, Any]:  # pyright: ignore[reportUnusedFunction]
         """Order a ticket."""
         body = await read(request, NewOrder)
@@ -126,14 +174,14 @@ def _orders_routes(app: FastAPI, service: OrdersService, user: Any) -> None:
         return _shown(await service.cancel(order_id, user_id=user_id))
 
 
+def _read_payment(document: Any) -> NewPayment | NewIntent:
+    by_intent = isinstance(document, dict) and "paymentMethod" in document and "token" not in document
+    return validate(document, NewIntent if by_intent else NewPayment)
+
+
 def _check_key(key: str | None) -> None:
     if key is not None and not 0 < len(key) <= LONGEST_KEY:
         raise InvalidRequest(f"an Idempotency-Key has 1 to {LONGEST_KEY} characters")
-
-
-def _takes(model: type[Body]) -> dict[str, Any]:
-    schema = model.model_json_schema()
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
 def _shown(order: Order) -> dict[str, Any]:

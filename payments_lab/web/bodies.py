@@ -29,9 +29,20 @@ class TooLarge(InvalidRequest):
     status = 413
 
 
+def takes(*models: type[Body]) -> dict[str, Any]:
+    """What OpenAPI says of a body that is one of ``models``."""
+    schemas = [model.model_json_schema() for model in models]
+    schema = schemas[0] if len(schemas) == 1 else {"oneOf": schemas}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
 async def read(request: Request, model: type[M]) -> M:
     """The body as ``model``; InvalidRequest names the first field that is wrong."""
-    document = _parse(await _bytes(request))
+    return validate(parse(await read_bytes(request)), model)
+
+
+def validate(document: Any, model: type[M]) -> M:
+    """A parsed body as ``model``; InvalidRequest names the first field that is wrong."""
     try:
         return model.model_validate(document)
     except ValidationError as error:
@@ -40,22 +51,24 @@ async def read(request: Request, model: type[M]) -> M:
     raise InvalidRequest(f"{field or 'the body'}: {problem['msg']}", field=field)
 
 
-async def _bytes(request: Request) -> bytes:
+async def read_bytes(request: Request, largest: int = LARGEST_BODY) -> bytes:
+    """The body as it came; TooLarge as soon as it is."""
     received = bytearray()
     async for chunk in request.stream():
         received += chunk
-        if len(received) > LARGEST_BODY:
-            raise TooLarge(f"a body has at most {LARGEST_BODY} bytes")
+        if len(received) > largest:
+            raise TooLarge(f"a body has at most {largest} bytes")
     return bytes(received)
 
 
-def _parse(body: bytes) -> Any:
+def parse(body: bytes, deepest: int = DEEPEST) -> Any:
+    """The JSON document that a body is; InvalidRequest says why it is none, or none that anybody means well by."""
     try:
         text = body.decode()
     except UnicodeDecodeError:
         raise InvalidRequest("the body is not UTF-8") from None
-    if _depth(text) > DEEPEST:
-        raise InvalidRequest(f"the body is nested more than {DEEPEST} deep")
+    if _depth(text) > deepest:
+        raise InvalidRequest(f"the body is nested more than {deepest} deep")
     try:
         return json.loads(
             text, object_pairs_hook=_without_duplicates, parse_constant=_no_constants, parse_float=_number
