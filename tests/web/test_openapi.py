@@ -52,8 +52,10 @@ def test_about_orders_and_payments_that_exist(case: schemathesis.Case, data: st.
     order = asyncio.run(_order(data.draw(st.sampled_from(["open", "paid", "cancelled", "somebody else's"]))))
     known = {"order_id": order.id, "orderId": order.id, "payment_id": f"pay_{len(LAB.stripe.charges())}"}
     token = data.draw(st.sampled_from(["tok_visa", "tok_chargeDeclined", "tok_unknown"]))
+    cards = ["pm_card_visa", "pm_card_chargeDeclined", "pm_card_threeDSecure2Required", "pm_card_unknown"]
+    known |= {"token": token, "paymentMethod": data.draw(st.sampled_from(cards))}
     for part in (case.path_parameters, case.body):
-        _fill_in(part, {**known, "token": token})
+        _fill_in(part, known)
 
     # An order that is cancelled already, or a token that Stripe does not know, is no mistake of the schema.
     case.call_and_validate(cookies=ADA, excluded_checks=[positive_data_acceptance])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -17,44 +16,13 @@ from payments_lab.shop.orders import Order
 from payments_lab.web.app import create_app
 from payments_lab.web.bodies import LARGEST_BODY
 from payments_lab.web.sessions import COOKIE, Sessions
+from tests.web.conftest import KEY
 
 pytestmark = pytest.mark.anyio
-
-KEY = "a key of the tests, and of nothing else at all, long enough for every algorithm that a forger may try"
-
-
-@pytest.fixture
-def lab() -> Lab:
-    return Lab()
-
-
-@pytest.fixture
-def sessions(lab: Lab) -> Sessions:
-    return Sessions(lab.clock, KEY)
-
-
-@pytest.fixture
-async def http(lab: Lab, sessions: Sessions) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(sessions, payments=lab.payments, orders=lab.orders)
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://shop") as client:
-        yield client
-
-
-@pytest.fixture
-async def order(lab: Lab) -> Order:
-    order = await lab.orders.create(user_id="ada", price=2000)
-    await lab.settle()
-    return order
 
 
 def as_user(sessions: Sessions, user: str) -> dict[str, str]:
     return {"Cookie": f"{COOKIE}={sessions.issue(user)}"}
-
-
-@pytest.fixture
-def ada(sessions: Sessions) -> dict[str, str]:
-    return as_user(sessions, "ada")
 
 
 async def test_a_payment_is_answered_with_201_and_its_id(
