@@ -102,7 +102,7 @@ class Lab:
         return Table.of_documents(known[name].documents(), title=name)
 
     def books(self) -> Books:
-        """Orders, replicas, payments and charges side by side, for :func:`payments_lab.shop.audit.audit`."""
+        """Orders, replicas, payments, charges and intents side by side, for :func:`payments_lab.shop.audit.audit`."""
         payments = self._databases["payments"]
         announced = (
             PaymentCreated.model_validate_json(message.data)
@@ -115,6 +115,7 @@ class Lab:
             payments=payments["payments"].documents(),
             charges=self.stripe.charges(),
             announced=frozenset((event.order_id, event.stripe_id) for event in announced),
+            intents=self.stripe.payment_intents(),
         )
 
     def published(self) -> list[str]:

@@ -10,8 +10,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from payments_lab.shop.intents import CLOSED, UNDER_WAY
 from payments_lab.shop.status import OrderStatus, PaymentStatus
 from payments_lab.stores.documents import Document
+
+AWAITED = (PaymentStatus.CHARGING, PaymentStatus.WAITING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +22,7 @@ class Books:
     """Plain documents and Stripe objects, taken at one moment.
 
     ``orders`` are those of the orders service, ``replicas`` those that payments keeps. ``announced`` are the pairs of
-    order id and charge id that payment:created events have named.
+    order id and charge id that payment:created events have named. ``intents`` are Stripe's payment intents.
     """
 
     orders: Sequence[Document]
@@ -27,6 +30,7 @@ class Books:
     payments: Sequence[Document]
     charges: Sequence[Mapping[str, Any]]
     announced: frozenset[tuple[str, str]]
+    intents: Sequence[Mapping[str, Any]] = ()
 
     def order_of(self, charge: Mapping[str, Any]) -> str | None:
         """The order that a charge belongs to: as its metadata says, else as a payment says."""
@@ -38,6 +42,15 @@ class Books:
     def kept_charges(self, order_id: str) -> list[Mapping[str, Any]]:
         """Charges of an order whose money, or a part of it, has not gone back."""
         return [charge for charge in self.charges if self.order_of(charge) == order_id and kept(charge)]
+
+    def stray_intents(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Our intents that may take money although no payment of an open order waits for it, each with its order."""
+        closed = {order["_id"] for order in self.orders if not OrderStatus(order["status"]).is_open}
+        awaited = {each["attempt"]["id"] for each in self.payments if "attempt" in each and each["status"] in AWAITED}
+        for intent in self.intents:
+            order_id, attempt = intent["metadata"].get("orderId"), intent["metadata"].get("attempt")
+            if order_id and intent["status"] not in CLOSED and (order_id in closed or attempt not in awaited):
+                yield order_id, intent
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +136,27 @@ def replica_converges(books: Books) -> Iterator[Difference]:
             )
 
 
+def waiting_payment_is_undecided(books: Books) -> Iterator[Difference]:
+    intents = {intent["id"]: intent for intent in books.intents}
+    for payment in books.payments:
+        intent = intents.get(payment.get("intentId", ""))
+        if payment.get("status") == PaymentStatus.WAITING and intent is not None and intent["status"] not in UNDER_WAY:
+            yield Difference(
+                "waiting-payment-is-undecided",
+                payment["orderId"],
+                f"payment {payment['_id']} waits, and {intent['id']} is {intent['status']} at Stripe",
+            )
+
+
+def open_intent_is_awaited(books: Books) -> Iterator[Difference]:
+    for order_id, intent in books.stray_intents():
+        yield Difference(
+            "open-intent-is-awaited",
+            order_id,
+            f"{intent['id']} is {intent['status']} and may still take money that nobody waits for",
+        )
+
+
 Rule = Callable[[Books], Iterator[Difference]]
 
 RULES: tuple[Rule, ...] = (
@@ -133,4 +167,6 @@ RULES: tuple[Rule, ...] = (
     paid_order_completes,
     cancelled_order_keeps_no_money,
     replica_converges,
+    waiting_payment_is_undecided,
+    open_intent_is_awaited,
 )

@@ -7,7 +7,6 @@ Sources: https://docs.stripe.com/payments/paymentintents/lifecycle, https://docs
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -84,11 +83,6 @@ async def call_off(client: stripe.StripeClient, intent_id: str) -> Standing:
     Raises PaymentRefused, or Declined with what the last card met, once it is closed; OutcomeUnknown.
     """
     return await _close(client, intent_id, None)
-
-
-def is_open(intent: Mapping[str, Any]) -> bool:
-    """Whether the intent may still take money."""
-    return intent["status"] not in CLOSED
 
 
 async def _conclude(client: stripe.StripeClient, intent: stripe.PaymentIntent) -> Standing:

@@ -6,11 +6,13 @@ is a job for the night, or for after an accident. It tells the truth only while 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
-from payments_lab.shop import charging
+from payments_lab.shop import charging, intents
 from payments_lab.shop.audit import Books, Difference, audit
+from payments_lab.shop.errors import Definite
 from payments_lab.shop.events import OrderCancelled, OrderCompleted, OrderCreated, PaymentCreated, TicketReference
 from payments_lab.shop.orders import Order, OrdersService
 from payments_lab.shop.outbox import outbox_row, publish_row
@@ -38,6 +40,7 @@ class Reconciler:
             payments=payments,
             charges=await self._charges(),
             announced=frozenset((order, charge) for order, charge in announced if charge),
+            intents=await self._intents(),
         )
 
     async def differences(self) -> list[Difference]:
@@ -46,21 +49,45 @@ class Reconciler:
     async def heal(self) -> list[Difference]:
         """Let every service finish what it began, then mend what still differs; returns what was mended.
 
-        Money that no payment knows of, or that was taken twice, or for a cancelled order, goes back. What was not heard
-        is said again. A mended difference may need the bus's time to be gone from :meth:`differences`.
+        Money that no payment knows of, or that was taken twice, or for a cancelled order, goes back; an intent that
+        could take such money is closed. What was not heard is said again. A mended difference may need the bus's time
+        to be gone from :meth:`differences`.
         """
         await self._orders.recover()
         await self._payments.recover()
         books = await self.books()
         found = audit(books)
+        if await self._close_intents(books, {each.order_id for each in found}):
+            books = await self.books()
         for order_id in dict.fromkeys(each.order_id for each in found):
             await self._return_money(books, order_id)
             await self._say_again(books, order_id)
         return found
 
+    async def _close_intents(self, books: Books, orders: set[str]) -> bool:
+        """Write down what became of payments that wait, close intents that nobody waits for; whether there were any."""
+        waiting = [
+            each for each in books.payments if each["orderId"] in orders and each["status"] == PaymentStatus.WAITING
+        ]
+        for payment in waiting:
+            await self._payments.follow_up(payment)
+        strays = list(books.stray_intents())
+        for _, intent in strays:
+            with suppress(Definite):  # which is to say that it is closed
+                await intents.call_off(self._payments.stripe, intent["id"])
+        return bool(waiting or strays)
+
+    async def _intents(self) -> list[dict[str, Any]]:
+        page = await self._payments.stripe.v1.payment_intents.list_async(
+            {"created": {"gte": self._since()}, "limit": 100}
+        )
+        return [intent.to_dict() async for intent in page.auto_paging_iter()]
+
+    def _since(self) -> int:
+        return int((self._payments.clock.now() - LOOK_BACK).timestamp())
+
     async def _charges(self) -> list[dict[str, Any]]:
-        since = int((self._payments.clock.now() - LOOK_BACK).timestamp())
-        page = await self._payments.stripe.v1.charges.list_async({"created": {"gte": since}, "limit": 100})
+        page = await self._payments.stripe.v1.charges.list_async({"created": {"gte": self._since()}, "limit": 100})
         return [charge.to_dict() async for charge in page.auto_paging_iter()]
 
     async def _return_money(self, books: Books, order_id: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -100,6 +101,72 @@ async def test_a_replica_that_missed_everything_catches_up(lab: Lab, paid: Order
 
 async def test_a_payment_that_was_never_announced_is_named(lab: Lab, paid: Order) -> None:
     books = lab.books()
-    silent = type(books)(books.orders, books.replicas, books.payments, books.charges, frozenset())
+    silent = replace(books, announced=frozenset())
 
     assert [difference.rule for difference in audit(silent)] == ["payment-is-published"]
+
+
+async def challenged(lab: Lab, order: Order) -> str:
+    """The id of an intent that waits for Ada at her bank."""
+    asks = "pm_card_threeDSecure2Required"
+    await lab.payments.create_intent(order_id=order.id, payment_method=asks, user_id="ada")
+    return lab.stripe.payment_intents()[-1]["id"]
+
+
+async def status_of_payment(lab: Lab) -> str:
+    (payment,) = await lab.payments.payments.find({}).to_list()
+    return payment["status"]
+
+
+async def test_a_payment_that_rightly_waits_is_no_difference(lab: Lab, order: Order) -> None:
+    await challenged(lab, order)
+    reconciler = Reconciler(lab.orders, lab.payments)
+
+    assert (rules(lab), await reconciler.differences(), await reconciler.heal()) == (set(), [], [])
+    assert await status_of_payment(lab) == "waiting"
+
+
+async def test_a_payment_that_waits_although_stripe_has_its_money_is_named_and_paid(lab: Lab, order: Order) -> None:
+    lab.stripe.authenticate(await challenged(lab, order))
+
+    assert rules(lab) == {"charge-has-payment", "paid-order-completes", "waiting-payment-is-undecided"}
+    await lab.payments.payments.update_one({}, {"$set": {"askedAt": lab.clock.now() + timedelta(minutes=5)}})
+    assert await healed(lab) == {"charge-has-payment", "paid-order-completes", "waiting-payment-is-undecided"}
+    assert (await lab.orders.get(order.id)).status is OrderStatus.COMPLETE
+    assert lab.stripe.refunds() == []
+
+
+async def test_a_payment_that_waits_although_its_challenge_failed_is_named_and_fails(lab: Lab, order: Order) -> None:
+    lab.stripe.authenticate(await challenged(lab, order), succeed=False)
+
+    assert rules(lab) == {"waiting-payment-is-undecided"}
+    await healed(lab)
+    assert await status_of_payment(lab) == "failed"
+
+
+async def test_an_intent_that_could_take_money_for_a_cancelled_order_is_named_and_closed(
+    lab: Lab, order: Order
+) -> None:
+    intent = await challenged(lab, order)
+    await set_order(lab, order, OrderStatus.CANCELLED, 1)
+
+    assert rules(lab) == {"replica-converges", "open-intent-is-awaited"}
+    await healed(lab)
+    assert lab.stripe.payment_intents()[0]["status"] == "canceled"
+    with pytest.raises(ValueError, match="waits for no authentication"):
+        lab.stripe.authenticate(intent)
+
+
+async def test_an_intent_that_no_payment_waits_for_is_named_and_closed(lab: Lab, paid: Order) -> None:
+    params: Any = {"amount": 2000, "currency": "usd", "metadata": {"orderId": paid.id, "attempt": "att_0"}}
+    await lab.stripe.client().v1.payment_intents.create_async(params)
+
+    assert rules(lab) == {"open-intent-is-awaited"}
+    assert await healed(lab) == {"open-intent-is-awaited"}
+
+
+async def test_intents_that_are_not_ours_are_left_alone(lab: Lab, paid: Order) -> None:
+    await lab.stripe.client().v1.payment_intents.create_async({"amount": 2000, "currency": "usd"})
+
+    assert await healed(lab) == set()
+    assert lab.stripe.payment_intents()[0]["status"] == "requires_payment_method"
