@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
 OPEN = [PaymentStatus.CHARGING.value, PaymentStatus.WAITING.value]
 WEBHOOKS_TAKE = timedelta(minutes=1)
+OUTCOME = ("error", "declineCode", "field", "intentId", "askedAt")
 NEVER_SENT: Document = {"status": PaymentStatus.FAILED.value, "error": "never sent"}
 
 
@@ -301,7 +302,8 @@ class PaymentsService:
         if known["status"] != PaymentStatus.FAILED:
             raise AlreadyPaid(f"order {attempt.order_id} is paid already")
         failed = {"_id": known["_id"], "status": PaymentStatus.FAILED.value, "attempt.id": known["attempt"]["id"]}
-        claimed = await self.payments.find_one_and_update(failed, {"$set": charging}, return_document=True)
+        afresh = {"$set": charging, "$unset": dict.fromkeys(OUTCOME, "")}
+        claimed = await self.payments.find_one_and_update(failed, afresh, return_document=True)
         if claimed is None:
             raise BeingPaid(f"order {attempt.order_id} is being paid already")
         return claimed

@@ -289,14 +289,38 @@ async def test_a_token_under_the_key_of_a_waiting_intent_does_not_pay_twice(lab:
     assert lab.stripe.charges() == []
 
 
-async def test_a_bank_that_takes_its_time_keeps_the_payment_waiting(lab: Lab, order: Order) -> None:
+async def test_a_bank_that_takes_its_time_keeps_the_payment_waiting_and_other_cards_out(lab: Lab, order: Order) -> None:
     await challenged(lab, order)
     made = await lab.stripe.client().v1.payment_intents.retrieve_async(intent(lab)["id"])
-    lab.payments.stripe.v1.payment_intents.retrieve_async = _answers({**made.to_dict(), "status": "processing"})  # type: ignore[method-assign]
+    intents = lab.payments.stripe.v1.payment_intents
+    intents.retrieve_async = _answers({**made.to_dict(), "status": "processing"})  # type: ignore[method-assign]
 
     waiting = await challenged(lab, order)
+    authenticate(lab)
+    with pytest.raises(BeingPaid):
+        await ask(lab, order, key="click-2")
 
     assert (waiting.status, (await stored(lab))["status"]) == ("processing", "waiting")
+
+
+async def test_an_old_attempt_of_which_stripe_knows_nothing_is_given_up_among_others(lab: Lab, order: Order) -> None:
+    lab.stripe.faults.connection_refused()
+    with pytest.raises(OutcomeUnknown):
+        await ask(lab, order, key="click-1")
+    await lab.stripe.client().v1.payment_intents.create_async({"amount": 500, "currency": "usd"})
+    lab.clock.advance(timedelta(hours=24))
+
+    with pytest.raises(PaymentRefused, match="never sent"):
+        await ask(lab, order, key="click-1")
+
+
+async def test_a_failure_that_somebody_else_wrote_down_first_stands(lab: Lab, order: Order) -> None:
+    await challenged(lab, order)
+    waiting = await stored(lab)
+    authenticate(lab, succeed=False)
+    await lab.payments.follow_up(waiting)
+
+    assert (await lab.payments.follow_up(waiting))["status"] == "failed"
 
 
 def _answers(intent: dict[str, Any]) -> Any:

@@ -145,6 +145,14 @@ async def test_an_unknown_token_is_refused_and_does_not_trap_the_order(lab: Lab,
     assert (await pay(lab, order)).status is PaymentStatus.PAID
 
 
+async def test_a_refusal_after_a_decline_tells_of_the_refusal_alone(lab: Lab, order: Order) -> None:
+    with pytest.raises(Declined):
+        await pay(lab, order, "tok_chargeDeclined")
+
+    with pytest.raises(PaymentRefused):
+        await pay(lab, order, "tok_nobody")
+
+
 async def test_a_lost_reply_is_an_unknown_outcome_that_the_same_key_resolves(lab: Lab, order: Order) -> None:
     lab.stripe.faults.lose_reply()
     with pytest.raises(OutcomeUnknown):

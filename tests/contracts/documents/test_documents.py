@@ -121,6 +121,26 @@ async def test_a_nested_field_can_guard_an_update(documents: Collection) -> None
     assert await documents.find_one_and_update(current, {"$set": {"status": "paid"}}) is not None
 
 
+async def test_one_of_several_values_can_be_asked_for_and_none_of_several(documents: Collection) -> None:
+    for name, status in (("a", "charging"), ("b", "waiting"), ("c", "paid")):
+        await documents.insert_one({"_id": name, "dispute": {"status": status}})
+    await documents.insert_one({"_id": "d"})
+
+    one = await documents.find({"dispute.status": {"$in": ["charging", "waiting"]}}).sort("_id").to_list()
+    none = await documents.find({"dispute.status": {"$nin": ["charging", "waiting"]}}).sort("_id").to_list()
+
+    assert ([each["_id"] for each in one], [each["_id"] for each in none]) == (["a", "b"], ["c", "d"])
+
+
+async def test_the_larger_number_stays_and_what_is_over_is_taken_out(documents: Collection) -> None:
+    await documents.insert_one({"_id": "a", "error": "declined"})
+    for refunded in (500, 1200, 700):
+        await documents.update_one({"_id": "a"}, {"$max": {"amountRefunded": refunded}})
+    await documents.update_one({"_id": "a"}, {"$set": {"status": "charging"}, "$unset": {"error": "", "field": ""}})
+
+    assert await documents.find_one({"_id": "a"}) == {"_id": "a", "amountRefunded": 1200, "status": "charging"}
+
+
 async def test_a_cursor_sorts_limits_and_can_be_walked(documents: Collection) -> None:
     for name, price in (("a", 3), ("b", 1), ("c", 2)):
         await documents.insert_one({"_id": name, "price": price})
