@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator, Callable, Mapping
+from itertools import count
 from typing import Any, TypeVar, cast
 
 from payments_lab.ports import Ids, Operation, SequentialIds, checkpoint
@@ -80,21 +81,21 @@ class EmbeddedCollection:
     async def find_one_and_update(
         self, filter: Filter, update: Mapping[str, Any], *, upsert: bool = False, return_document: bool = False
     ) -> Document | None:
-        return await self._write(
-            "find_one_and_update",
-            (filter, update, upsert, return_document),
-            lambda: self._collection.find_one_and_update(
-                filter, update, upsert=upsert, return_document=return_document
-            ),
-        )
+        def perform() -> Document | None:
+            named = self._named(filter, update) if upsert else update
+            return self._collection.find_one_and_update(filter, named, upsert=upsert, return_document=return_document)
+
+        return await self._write("find_one_and_update", (filter, update, upsert, return_document), perform)
 
     async def update_one(self, filter: Filter, update: Mapping[str, Any], *, upsert: bool = False) -> Any:
-        return await self._write(
-            "update_one", (filter, update, upsert), lambda: self._collection.update_one(filter, update, upsert=upsert)
-        )
+        def perform() -> Any:
+            named = self._named(filter, update) if upsert else update
+            return _plain(self._collection.update_one(filter, named, upsert=upsert))
+
+        return await self._write("update_one", (filter, update, upsert), perform)
 
     async def delete_one(self, filter: Filter) -> Any:
-        return await self._write("delete_one", filter, lambda: self._collection.delete_one(filter))
+        return await self._write("delete_one", filter, lambda: _plain(self._collection.delete_one(filter)))
 
     async def count_documents(self, filter: Filter) -> int:
         return await self._read("count_documents", filter, lambda: self._collection.count_documents(filter))
@@ -129,6 +130,15 @@ class EmbeddedCollection:
         if documents:
             self._collection.insert_many(documents)
 
+    def _named(self, filter: Filter, update: Mapping[str, Any]) -> Mapping[str, Any]:
+        """An upsert's update; the id of a document that it would insert follows from the filter, so runs repeat."""
+        inserted: Document = dict(update.get("$setOnInsert", {}))
+        if "_id" in filter or "_id" in inserted or self._collection.find_one(filter) is not None:
+            return update
+        ids = (_derived_id(f"{filter!r} {number}") for number in count())
+        unused = next(each for each in ids if self._collection.find_one({"_id": each}) is None)
+        return {**update, "$setOnInsert": {**inserted, "_id": unused}}
+
     async def _read(self, verb: str, arguments: Any, perform: Callable[[], T]) -> T:
         return await checkpoint(Operation(self._resource, verb, arguments, writes=False), perform)
 
@@ -162,7 +172,17 @@ class EmbeddedCursor:
             yield document
 
 
+def _plain(result: Any) -> Any:
+    """A result without mongomock's number of the connection, which differs from run to run."""
+    result.raw_result.pop("connectionId", None)
+    return result
+
+
 def _object_id(ids: Ids) -> Any:
+    return _derived_id(ids.new("document"))
+
+
+def _derived_id(text: str) -> Any:
     from bson import ObjectId
 
-    return ObjectId(hashlib.sha256(ids.new("document").encode()).digest()[:12])
+    return ObjectId(hashlib.sha256(text.encode()).digest()[:12])

@@ -75,6 +75,29 @@ async def test_two_embedded_redis_share_nothing() -> None:
     assert other.jobs("jobs") == []
 
 
+async def test_an_upsert_makes_the_same_id_in_every_run_and_none_twice() -> None:
+    ids: list[list[object]] = []
+    for _ in range(2):
+        orders = EmbeddedDatabase("payments")["orders"]
+        for status in ("open", "closed"):
+            await orders.update_one({"status": "open"}, {"$set": {"status": status}}, upsert=True)
+        await orders.find_one_and_update({"status": "open"}, {"$set": {"price": 1}}, upsert=True)
+        ids.append([document["_id"] for document in orders.documents()])
+
+    assert ids[0] == ids[1]
+    assert len(set(ids[0])) == 2
+
+
+async def test_the_results_of_updates_and_deletions_are_the_same_in_every_run() -> None:
+    results: list[str] = []
+    for _ in range(2):
+        orders = EmbeddedDatabase("payments")["orders"]
+        updated = await orders.update_one({"_id": "a"}, {"$set": {"x": 1}}, upsert=True)
+        results.append(f"{updated!r} {await orders.delete_one({'_id': 'a'})!r}")
+
+    assert results[0] == results[1]
+
+
 class Recorder:
     """A scheduler that lets everything happen at once and writes down what it was asked."""
 
