@@ -24,9 +24,12 @@ class ClaimsWithoutACondition(PlainPaymentsService):
     """An upsert looks like 'insert or take what is there'; the second click overwrites the first one's attempt."""
 
     async def claim(self, before: Document | None, attempt: Document) -> Document:
-        wanted = {"status": CHARGING, "attempt": attempt}
+        change = {
+            "$set": {"status": CHARGING, "attempt": attempt},
+            "$setOnInsert": {"_id": self.ids.new("pay")},
+        }
         claimed = await self.payments.find_one_and_update(
-            {"orderId": attempt["orderId"]}, {"$set": wanted}, upsert=True, return_document=True
+            {"orderId": attempt["orderId"]}, change, upsert=True, return_document=True
         )
         assert claimed is not None
         return claimed
