@@ -41,7 +41,7 @@ class Finding:
 
 @dataclass(slots=True)
 class Explored:
-    """What came of one scenario."""
+    """What came of one scenario; ``ends`` are the states of all engines after which nothing more happened."""
 
     scenario: Scenario
     faults: Faults
@@ -56,6 +56,7 @@ class Explored:
     exercised: dict[str, int] = field(default_factory=dict[str, int])
     concerned: dict[str, int] = field(default_factory=dict[str, int])
     machine: Machine | None = None
+    ends: frozenset[tuple[bytes, ...]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ class Plan:
     stop_at_first: bool = True
     reduce: bool = False
     merge: bool = True
+    cover: bool = True
     progress: Callable[[Search], None] | None = None
 
 
@@ -108,22 +110,27 @@ def _explore(plan: Plan, explored: Explored) -> None:
     def work(machine: Machine) -> None:
         judge = Judge(machine, plan.invariants, stop_at_first=plan.stop_at_first)
         kind = ReducedSearch if plan.reduce else Search
-        search = kind(machine, watch=judge, limits=plan.limits, progress=plan.progress)
+        search = kind(machine, watch=judge, limits=plan.limits, cover=plan.cover, progress=plan.progress)
         explored.machine = machine
         search.run()
-        if search.complete and not (judge.breaches and plan.stop_at_first):
+        if search.complete and not search.prophetic and not (judge.breaches and plan.stop_at_first):
             _look_for_endless(search, judge)
         explored.states, explored.transitions = search.states, search.transitions
         explored.complete, explored.stopped = search.complete, search.stopped
+        explored.ends = frozenset(machine.snapshots(end) for end in search.ends)
         explored.exercised = count_bites(search, judge)
         explored.concerned = judge.concerned
-        explored.findings = _tell(plan, explored, machine, search, judge)
-        if not explored.findings:
+        explored.findings = _tell(machine, search, judge)
+        if not judge.breaches:
             _check_again(explored, machine)
+        broken[:] = [each.invariant for each in judge.breaches.values()]
         explored.handler_calls = machine.tasks.steps
         explored.store_calls = sum(engine.asked for engine in machine.engines)
 
+    broken: list[Invariant] = []
     start(plan, explored.scenario, work)
+    if broken and not explored.findings:
+        _tell_in_full(replace(plan, reduce=False, invariants=tuple(broken)), explored)
 
 
 def _look_for_endless(search: Search, judge: Judge) -> None:
@@ -132,18 +139,19 @@ def _look_for_endless(search: Search, judge: Judge) -> None:
         judge.went_round(endless)
 
 
-def _tell(plan: Plan, explored: Explored, machine: Machine, search: Search, judge: Judge) -> list[Finding]:
-    if not judge.breaches:
+def _tell(machine: Machine, search: Search, judge: Judge) -> list[Finding]:
+    """The stories of all breaches; a reduced search has left out too much of them to tell any."""
+    if search.prophetic:
         return []
-    if not search.prophetic:
-        schedule = Schedule(machine)
-        return [_finding(schedule, judge, search, breach) for breach in judge.breaches.values()]
-    # A reduced search has left out steps; the story is found by one that leaves out none.
-    again = replace(plan, reduce=False, invariants=tuple(each.invariant for each in judge.breaches.values()))
+    schedule = Schedule(machine)
+    return [_finding(schedule, judge, search, breach) for breach in judge.breaches.values()]
+
+
+def _tell_in_full(plan: Plan, explored: Explored) -> None:
+    """Find the breaches once more, by a search that leaves out nothing, and tell their stories."""
     whole = Explored(explored.scenario, plan.faults)
-    _explore(again, whole)
-    explored.machine = whole.machine
-    return whole.findings
+    _explore(plan, whole)
+    explored.machine, explored.findings = whole.machine, whole.findings
 
 
 def _finding(schedule: Schedule, judge: Judge, search: Search, breach: Breach) -> Finding:

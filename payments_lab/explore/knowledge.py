@@ -20,6 +20,7 @@ _STARTS = 2  # + the service's number: a message for that service comes to be
 _ARRIVES = 5  # likewise, where the order of arrival matters
 _REMEMBERS = 8  # likewise: a step that may read or write the service's memory
 _OPERATIONS = 11
+ANYTHING = -1  # the footprint of what nobody knows yet
 _CLASH_WITH_THEMSELVES = ((1 << _OPERATIONS) - 1) & ~((1 << _ARRIVES) - 1)
 
 
@@ -147,6 +148,8 @@ class Knowledge:
         machine = self._machine
         found = 0
         for node in self.nodes(thread):
+            if node.number >= len(self._own):
+                return ANYTHING
             own = self._own[node.number]
             found |= own & _CLASH_WITH_THEMSELVES
             if own & HEEDS_TIME:
@@ -179,6 +182,8 @@ class Knowledge:
         seen = set(waiting)
         while waiting:
             number = waiting.pop()
+            if number >= known:
+                return ANYTHING
             mask |= self._own[number]
             following = self._possibly(number, engine, now, lossy=lossy)
             if self._hears[number] and self._machine.tasks.nodes[number].operation not in kept:

@@ -181,6 +181,11 @@ class Machine:
     def surroundings(self, state: int) -> Environment:
         return self.environments.values[self.environment.of(state)]
 
+    def snapshots(self, state: int) -> tuple[bytes, ...]:
+        """The state of every engine."""
+        places = zip(self.engines, self.states, strict=True)
+        return tuple(engine.snapshot(place.of(state)) for engine, place in places)
+
     def follow(self, state: int, move: Move) -> int:
         """The configuration after ``move``."""
         state += move.add
@@ -541,8 +546,14 @@ class _Act:
             return
         after = Thread(Fate.RUNS, following.number, self.thread.run)
         yield from self._copies(node, following, effect, after, (), following.memory_after)
-        if self.may_die and effect.add and effect.kind is Kind.STEP:
+        if self.may_die and (effect.add or self._is_new_request()) and effect.kind is Kind.STEP:
             yield from self._deaths(node, effect)
+
+    def _is_new_request(self) -> bool:
+        """Whether a client asks now: should the service die before it has done anything, the client has asked all the
+        same, and gets no answer.
+        """
+        return self.source.role is Role.REQUEST and self.thread.fate is Fate.FIRST
 
     def _ended(self, node: Node, following: Node, effect: Effect) -> Iterator[Move]:
         after, begun = self._left(following)

@@ -42,6 +42,8 @@ class ReducedSearch(Search):
             self.passes += 1
             self.states, self.transitions = 0, 0
             self._met.clear()
+            self._ended.clear()
+            self.ends.clear()
             self._bites.clear()
             learned = self._pass()
 

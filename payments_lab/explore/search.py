@@ -72,6 +72,7 @@ class Search:
 
     ``states`` counts configurations that were followed up, ``transitions`` the steps between them, ``complete`` says
     that nothing within the bounds is left; else ``stopped`` says why: "found", "states", "seconds", "interrupted".
+    Without ``cover`` nothing is left out, as a check of those that do.
     """
 
     prophetic = False
@@ -82,6 +83,7 @@ class Search:
         *,
         watch: Watch | None = None,
         limits: Limits | None = None,
+        cover: bool = True,
         progress: Callable[[Search], None] | None = None,
     ) -> None:
         self.machine = machine
@@ -94,6 +96,7 @@ class Search:
         self.stopped = ""
         self.frontier = 0
         self._watch = watch or Nobody()
+        self._cover = cover
         self._progress = progress
         self._knowledge = Knowledge(machine)
         self._tables: dict[tuple[int, int], tuple[int, dict[int, Entry]]] = {}
@@ -225,7 +228,7 @@ class Search:
         found = [
             (other - number) << shift
             for other, there in enumerate(environments)
-            if other != number and _is_richer(there, here)
+            if self._cover and other != number and _is_richer(there, here)
         ]
         self._richer[number] = made = tuple(found) or (0,)
         return made

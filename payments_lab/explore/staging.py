@@ -7,9 +7,9 @@ same end here is no artefact of the explorer's memory.
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from payments_lab.bus.deliveries import SimulatedDelivery
 from payments_lab.bus.protocol import Subscription
@@ -24,7 +24,7 @@ from payments_lab.explore.schedule import Step
 from payments_lab.explore.tasks import NamingPort, outcome_of_request
 from payments_lab.explore.threads import Fate, Role, Source
 from payments_lab.explore.world import PHASES, Service, Services, lost_reply
-from payments_lab.ports import LabClock
+from payments_lab.ports import LabClock, Operation, scheduled_by
 from payments_lab.ports.immediate import immediately
 from payments_lab.shop.events import SUBJECTS
 from payments_lab.shop.expiration import ExpirationPorts
@@ -34,7 +34,19 @@ from payments_lab.shop.payments import PaymentsPorts
 from payments_lab.stores.embedded import EmbeddedDatabase
 from payments_lab.stores.jobs import EmbeddedRedis
 
+T = TypeVar("T")
+
 _ANSWERS = frozenset({"ack", "nak", "term", "in_progress"})
+
+
+class _AtOnce:
+    """Lets everything happen at once, whoever else is in charge."""
+
+    async def step(self, operation: Operation, perform: Callable[[], T]) -> T:
+        return perform()
+
+
+_AT_ONCE = _AtOnce()
 
 
 @dataclass(slots=True)
@@ -51,7 +63,8 @@ class _Acting:
 
 def stage(machine: Machine, steps: Sequence[Step]) -> Stage:
     """The stage after ``steps`` of a story that ``machine`` told; LookupError where the story cannot be followed."""
-    played = Stage(machine)
+    with scheduled_by(_AT_ONCE):
+        played = Stage(machine)
     with under_control():
         played.set_up()
         for step in steps:
@@ -166,9 +179,10 @@ class Stage:
                 each.coroutine.close()
             if not acting:
                 del self._acting[key]
-        for subscription in self._subscriptions.pop(name):
-            immediately(subscription.unsubscribe())
-        self._start_service(name)
+        with scheduled_by(_AT_ONCE):
+            for subscription in self._subscriptions.pop(name):
+                immediately(subscription.unsubscribe())
+            self._start_service(name)
 
     # tasks
 
