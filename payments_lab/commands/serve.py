@@ -6,10 +6,9 @@ import argparse
 import asyncio
 import json
 import socket
-import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from payments_lab.commands import WrongUse
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from payments_lab.local_stripe import LocalStripe
     from payments_lab.local_stripe.courier import Courier
     from payments_lab.settings import Settings
+    from payments_lab.web.sessions import Sessions
 
 HELP = "the shop over HTTP"
 
@@ -67,7 +67,8 @@ async def _serve(arguments: argparse.Namespace, settings: Settings) -> None:
         raise WrongUse(str(error)) from error
 
     address = f"http://{arguments.host}:{arguments.port}"
-    app, courier = _app(shop, services, settings, address)
+    sessions = _sessions(settings)
+    app, courier = _app(shop, services, settings, sessions, address)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
@@ -80,34 +81,46 @@ async def _serve(arguments: argparse.Namespace, settings: Settings) -> None:
         await shop.close()
 
     app.router.lifespan_context = lifespan
-    facts = {"url": address, "services": list(services)}
-    print(json.dumps(facts) if arguments.json else f"{', '.join(services)} at {address}, docs at {address}/docs")
-    sys.stdout.flush()
+    facts: dict[str, Any] = {"url": address, "services": list(services)}
+    if settings.jwt_key is None:
+        facts["sign_in"] = f"{address}/#session={sessions.issue('ada')}"
+    print(json.dumps(facts) if arguments.json else _welcome(facts), flush=True)
     config = uvicorn.Config(app, arguments.host, arguments.port, log_level="warning", access_log=False)
     await uvicorn.Server(config).serve()
 
 
+def _welcome(facts: dict[str, Any]) -> str:
+    lines = [f"{', '.join(facts['services'])} at {facts['url']}, docs at {facts['url']}/docs"]
+    if "sign_in" in facts:
+        lines.append(f"no JWT_KEY is set, so sessions end with this process; be ada at\n  {facts['sign_in']}")
+    return "\n".join(lines)
+
+
+def _sessions(settings: Settings) -> Sessions:
+    from payments_lab.ports import SystemClock
+    from payments_lab.web.sessions import Sessions
+
+    return Sessions(SystemClock(), settings.jwt_key.get_secret_value() if settings.jwt_key else None)
+
+
 def _app(
-    shop: ConnectedShop, services: tuple[str, ...], settings: Settings, address: str
+    shop: ConnectedShop, services: tuple[str, ...], settings: Settings, sessions: Sessions, address: str
 ) -> tuple[FastAPI, Courier | None]:
     """The app, and who brings it the webhooks of a Stripe that runs in this process."""
     from payments_lab.local_stripe.courier import Courier
     from payments_lab.ports import SystemClock
     from payments_lab.web import bank
     from payments_lab.web.app import create_app
-    from payments_lab.web.sessions import Sessions
     from payments_lab.web.webhooks import Webhooks
 
-    clock = SystemClock()
-    key = settings.jwt_key.get_secret_value() if settings.jwt_key else None
     public_url = settings.public_url or address
     stripe = shop.embedded_stripe if "payments" in services else None
     secret = _webhook_secret(settings) if stripe is None else _registered(stripe, shop, address)
     app = create_app(
-        Sessions(clock, key),
+        sessions,
         payments=shop.payments if "payments" in services else None,
         orders=shop.orders if "orders" in services else None,
-        stripe=Webhooks(shop.inbox, secret, clock) if secret and "payments" in services else None,
+        stripe=Webhooks(shop.inbox, secret, SystemClock()) if secret and "payments" in services else None,
         public_url=public_url,
         ready=shop.ready,
         longest_lag=settings.outbox_lag_limit,
