@@ -120,6 +120,11 @@ class Stage:
         if self._act(acting, move):
             self._acting.setdefault((move.slot.shift, move.after), []).append(acting)
 
+    @property
+    def busy(self) -> bool:
+        """Whether a task is still under way."""
+        return any(self._acting.values())
+
     def evidence(self) -> Evidence:
         """What the invariants look at."""
         failed = [item for item in self._copied.values() if not self._is_acknowledged(item)]
