@@ -15,6 +15,7 @@ MAY_SKIP = (
     "needs MONGO_URL",
     "needs the shared Stripe fixtures",
     "needs Node and the npm package stripe",
+    "needs SPIN",
 )
 
 
