@@ -66,6 +66,29 @@ async def test_an_event_that_comes_again_changes_nothing(lab: Lab, order: Order)
     assert lab.published().count("payment:created") == 1
 
 
+async def test_an_event_that_comes_again_asks_nothing_of_stripe(lab: Lab, order: Order) -> None:
+    lab.stripe.authenticate(await challenged(lab, order), succeed=False)
+    await hear(lab, "payment_intent.payment_failed")
+    await lab.payments.payments.update_one({}, {"$set": {"status": "waiting"}})
+    asked: list[object] = []
+    lab.stripe.observers.append(lambda *exchange: asked.append(exchange))
+
+    assert not await hear(lab, "payment_intent.payment_failed")
+
+    assert asked == []
+
+
+async def test_an_old_event_whose_mark_is_gone_announces_nothing_anew(lab: Lab, order: Order) -> None:
+    lab.stripe.authenticate(await challenged(lab, order))
+    await hear(lab, "payment_intent.succeeded")
+    await lab.advance(3600)
+    await lab.inbox.inbox.delete_one({})
+
+    assert await hear(lab, "payment_intent.succeeded")
+
+    assert lab.published().count("payment:created") == 1
+
+
 async def test_an_event_may_come_before_the_reply_to_our_own_request(lab: Lab, order: Order) -> None:
     lab.stripe.faults.lose_reply()
     with pytest.raises(OutcomeUnknown):

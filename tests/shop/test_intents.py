@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from payments_lab.lab import Lab
+from payments_lab.shop import intents
 from payments_lab.shop.audit import audit
 from payments_lab.shop.errors import (
     AlreadyPaid,
@@ -292,8 +293,7 @@ async def test_a_token_under_the_key_of_a_waiting_intent_does_not_pay_twice(lab:
 async def test_a_bank_that_takes_its_time_keeps_the_payment_waiting_and_other_cards_out(lab: Lab, order: Order) -> None:
     await challenged(lab, order)
     made = await lab.stripe.client().v1.payment_intents.retrieve_async(intent(lab)["id"])
-    intents = lab.payments.stripe.v1.payment_intents
-    intents.retrieve_async = _answers({**made.to_dict(), "status": "processing"})  # type: ignore[method-assign]
+    lab.payments.stripe.v1.payment_intents.retrieve_async = _answers({**made.to_dict(), "status": "processing"})  # type: ignore[method-assign]
 
     waiting = await challenged(lab, order)
     authenticate(lab)
@@ -410,6 +410,25 @@ async def test_two_who_look_at_once_record_the_money_once(lab: Lab, order: Order
 
     assert kept(lab) == 2000
     assert await lab.payments.outbox.count_documents({}) == 0
+
+
+async def test_a_reply_that_was_overtaken_by_another_click_hands_out_no_dead_secret(
+    lab: Lab, order: Order, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take = intents.take
+
+    async def overtaken(*arguments: Any) -> Any:
+        standing = await take(*arguments)
+        monkeypatch.setattr(intents, "take", take)
+        await challenged(lab, order, "click-2")
+        return standing
+
+    monkeypatch.setattr(intents, "take", overtaken)
+    with pytest.raises(BeingPaid):
+        await challenged(lab, order, "click-1")
+
+    assert [each["status"] for each in lab.stripe.payment_intents()] == ["canceled", "requires_action"]
+    assert (await stored(lab))["attempt"]["clientKey"] == "click-2"
 
 
 async def test_a_late_look_at_an_attempt_that_was_called_off_does_not_tell_of_the_next_one(
