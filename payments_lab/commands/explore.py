@@ -25,7 +25,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lost-replies", type=int, default=None, metavar="N", help="likewise")
     parser.add_argument("--all", action="store_true", help="go on after the first violation")
     parser.add_argument("--reduce", action="store_true", help="leave out orders of steps that make no difference")
-    parser.add_argument("--max-schedules", type=int, metavar="N", help="how many states to explore of a scenario")
+    parser.add_argument(
+        "--max-schedules",
+        type=int,
+        metavar="N",
+        help="how many states to explore of a scenario, or how many schedules to play with --seed",
+    )
+    parser.add_argument("--seed", type=int, help="play random schedules from this seed on, instead of all")
     parser.add_argument("--seconds", type=float, default=120.0, help="when to give up; 120 unless told")
     parser.add_argument(
         "--save", metavar="FILE", help="write the first counterexample as JSON, for payments-lab replay"
@@ -79,7 +85,9 @@ def _report(arguments: argparse.Namespace) -> Report:
         "reduce": arguments.reduce,
         "seconds": arguments.seconds,
     }
-    if arguments.max_schedules is not None:
+    if arguments.seed is not None:
+        options |= {"seed": arguments.seed, "schedules": arguments.max_schedules or 10_000}
+    elif arguments.max_schedules is not None:
         options["max_states"] = arguments.max_schedules
     try:
         if bug is not None:

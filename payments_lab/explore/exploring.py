@@ -51,6 +51,7 @@ class Explored:
     handler_calls: int = 0
     store_calls: int = 0
     seconds: float = 0.0
+    schedules: int = 0
     complete: bool = False
     stopped: str = ""
     exercised: dict[str, int] = field(default_factory=dict[str, int])
@@ -78,7 +79,7 @@ def explore(plan: Plan, scenario: Scenario) -> Explored:
     """Explore one scenario; what cannot be explored is a finding."""
     began = time.perf_counter()
     explored = Explored(scenario, plan.faults)
-    with _without_garbage_collection():
+    with without_garbage_collection():
         try:
             _explore(plan, explored)
         except Refused as refusal:
@@ -144,7 +145,7 @@ def _tell(machine: Machine, search: Search, judge: Judge) -> list[Finding]:
     if search.prophetic:
         return []
     schedule = Schedule(machine)
-    return [_finding(schedule, judge, search, breach) for breach in judge.breaches.values()]
+    return [work_out(schedule, judge, search.way(breach.state), breach) for breach in judge.breaches.values()]
 
 
 def _tell_in_full(plan: Plan, explored: Explored) -> None:
@@ -154,8 +155,8 @@ def _tell_in_full(plan: Plan, explored: Explored) -> None:
     explored.machine, explored.findings = whole.machine, whole.findings
 
 
-def _finding(schedule: Schedule, judge: Judge, search: Search, breach: Breach) -> Finding:
-    way = search.way(breach.state)
+def work_out(schedule: Schedule, judge: Judge, way: Sequence[int], breach: Breach) -> Finding:
+    """The simplest story of a breach, from the configurations of one ``way`` on which it was met."""
     choices = [schedule.between(before, after) for before, after in pairwise(way)]
     steps, message = play(schedule, judge, breach.invariant, choices)
     assert message, "a schedule must lead to the breach that it was made from"
@@ -199,7 +200,7 @@ def _check_again(explored: Explored, machine: Machine) -> None:
 
 
 @contextmanager
-def _without_garbage_collection() -> Generator[None]:
+def without_garbage_collection() -> Generator[None]:
     """A search keeps millions of numbers and makes no cycles; walking them again and again is most of its time."""
     enabled = gc.isenabled()
     gc.disable()

@@ -134,6 +134,13 @@ class Search:
         self.states, self.transitions = counted
         return targets
 
+    def visit(self, state: int) -> list[int]:
+        """What follows ``state``; it is watched like any configuration that a search meets."""
+        if state & self._engine_bits not in self._met:
+            self._look(state)
+        self.parents.setdefault(state, -1)
+        return self._following(state)
+
     def stands_for(self, state: int) -> int:
         """The kept configuration in whose place ``state`` was left out, or itself."""
         if state in self.parents:

@@ -8,6 +8,7 @@ from payments_lab.explore.exploring import Explored, Plan, explore
 from payments_lab.explore.faults import Faults
 from payments_lab.explore.invariants import Invariant, find
 from payments_lab.explore.report import Report
+from payments_lab.explore.sampling import sample
 from payments_lab.explore.scenario import USUAL, Scenario, find_scenario
 from payments_lab.explore.search import Limits, Search
 from payments_lab.explore.world import Services
@@ -20,6 +21,7 @@ _STOPPED = {
     "states": "it has more than {limits.states:,} states; explore less, or raise max_states",
     "seconds": "it took longer than {limits.seconds:g} seconds; explore less, or raise seconds",
     "interrupted": "it was interrupted",
+    "sampled": "only {explored.schedules:,} random schedules were played",
 }
 
 
@@ -33,6 +35,8 @@ def verify(
     invariants: Iterable[str | Invariant] | None = None,
     stop_at_first: bool = True,
     reduce: bool = False,
+    seed: int | None = None,
+    schedules: int = 10_000,
     max_states: int = Limits().states,
     seconds: float = Limits().seconds,
     progress: Callable[[Search], None] | None = None,
@@ -43,7 +47,8 @@ def verify(
     small ones that together hold every rule. ``invariants`` are names or rules of your own, all when left out; one that
     is named and was about nothing makes the verdict "unproven". The search ends with the first violation unless told
     not to ``stop_at_first``, and after ``max_states`` configurations or so many ``seconds`` of each scenario. With
-    ``reduce`` it leaves out orders of steps that make no difference: fewer states, each of them slower.
+    ``reduce`` it leaves out orders of steps that make no difference: fewer states, each of them slower. With a ``seed``
+    it plays so many random ``schedules`` of each scenario instead of all: that proves nothing, and may find much.
 
     Synchronous; a running event loop is not disturbed. Ctrl-C gives the report so far. ValueError for unknown names.
     """
@@ -60,7 +65,10 @@ def verify(
     )
     explored: list[Explored] = []
     for each in _scenarios(scenario):
-        explored.append(explore(plan, each))
+        if seed is None:
+            explored.append(explore(plan, each))
+        else:
+            explored.append(sample(plan, each, seed=seed, schedules=schedules))
         if explored[-1].stopped == "interrupted" or (stop_at_first and explored[-1].findings):
             break
     return Report(payments.__name__, explored, faults, tuple(_doubts(plan, explored, named=named)))
@@ -77,7 +85,8 @@ def _scenarios(wanted: Scenario | str | Sequence[Scenario | str] | None) -> list
 def _doubts(plan: Plan, explored: list[Explored], *, named: bool) -> list[str]:
     """Why a search that found nothing proves nothing."""
     doubts = [
-        f"{each.scenario.name} was not explored to its end: {_STOPPED[each.stopped].format(limits=plan.limits)}"
+        f"{each.scenario.name} was not explored to its end: "
+        f"{_STOPPED[each.stopped].format(limits=plan.limits, explored=each)}"
         for each in explored
         if each.stopped in _STOPPED
     ]

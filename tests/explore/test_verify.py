@@ -293,6 +293,25 @@ def test_an_interrupted_search_gives_the_report_so_far() -> None:
     assert report.states
 
 
+# random schedules
+
+
+def test_random_schedules_find_the_double_charge_and_repeat_from_their_seed() -> None:
+    first, second = (verify(NaivePaymentsService, scenario="two-clicks", seed=7) for _ in range(2))
+
+    assert first.violations[0].invariant == "charged-at-most-once"
+    assert first.violations[0].token == second.violations[0].token
+    assert replay(first.violations[0].token, NaivePaymentsService, strict=True).violations
+
+
+def test_random_schedules_prove_nothing() -> None:
+    report = verify(scenario="everything", faults=ONE_OF_EACH, seed=0, schedules=300)
+
+    assert report.verdict == "unproven"
+    assert "only 300 random schedules were played" in report.reasons[0]
+    assert all(report.exercised[fault] for fault in ("duplicate", "crash", "lost reply"))
+
+
 # rules of one's own
 
 

@@ -1,0 +1,192 @@
+"""The explorer: how soon it finds a double charge, beside Hypothesis and SPIN; how fast it walks, and over what."""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from benchmarks.harness import Row, interleaved, seconds
+
+MODEL = Path(__file__).parent.parent / "tests" / "explore" / "shop.pml"
+WALKS = 20_000
+
+
+def rows() -> list[Row]:
+    return [_beside_hypothesis(), *_beside_spin(), _cold(), _swarm(), _share(), _walking()]
+
+
+def _find() -> None:
+    from payments_lab.explore import verify
+    from payments_lab.explore.zoo import NaivePaymentsService
+
+    assert not verify(NaivePaymentsService, scenario="two-clicks").ok
+
+
+def _beside_hypothesis() -> Row:
+    """Find and shrink, from an empty memo, in a warm process; Hypothesis steers the same services step by step."""
+    _find()
+    ours = statistics.median(seconds(_find) for _ in range(9))
+    peer = statistics.median(seconds(_find_with_hypothesis) for _ in range(3))
+    return Row(
+        "explorer: first double charge",
+        ours * 1000,
+        peer * 1000,
+        "ms",
+        "Hypothesis RuleBasedStateMachine, same world, found and shrunk",
+        "100 times",
+        "lower",
+    )
+
+
+def _find_with_hypothesis() -> None:
+    import hypothesis
+    from hypothesis import HealthCheck, settings
+    from hypothesis import strategies as st
+    from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+
+    from payments_lab.explore.coroutines import under_control
+    from payments_lab.explore.evidence import Gatherer
+    from payments_lab.explore.faults import Faults
+    from payments_lab.explore.machine import Learned, Machine
+    from payments_lab.explore.scenario import TWO_CLICKS
+    from payments_lab.explore.schedule import Schedule
+    from payments_lab.explore.world import Services, World
+    from payments_lab.explore.zoo import NaivePaymentsService
+
+    class Shop(RuleBasedStateMachine):
+        """The same services and engines, with nothing remembered from one story to the next."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            world = World(Services(NaivePaymentsService), TWO_CLICKS)
+            with under_control():
+                self.machine = Machine(world, Faults(), Learned())
+            self.schedule = Schedule(self.machine)
+            self.state = self.machine.root
+
+        @rule(choice=st.integers(0, 7))
+        def step(self, choice: int) -> None:
+            with under_control():
+                moves = self.schedule.moves(self.state)
+                if moves:
+                    self.state = self.machine.follow(self.state, moves[choice % len(moves)])
+
+        @invariant()
+        def nobody_is_charged_twice(self) -> None:
+            assert len(Gatherer(self.machine).gather(self.state).charges) < 2
+
+        def teardown(self) -> None:
+            self.machine.tasks.close()
+
+    kept = settings(
+        max_examples=2000, stateful_step_count=40, database=None, deadline=None, suppress_health_check=list(HealthCheck)
+    )
+    quiet = settings(kept, print_blob=False, report_multiple_bugs=False, verbosity=hypothesis.Verbosity.quiet)
+    try:
+        run_state_machine_as_test(Shop, settings=quiet)
+    except AssertionError:
+        return
+    raise RuntimeError("Hypothesis did not find the double charge")
+
+
+def _beside_spin() -> list[Row]:
+    """The whole of SPIN's way to an answer: translate, compile, run. Where it is not installed there is no row."""
+    if shutil.which("spin") is None or shutil.which("gcc") is None:
+        return []
+    ours = statistics.median(seconds(_find) for _ in range(5))
+    peer = statistics.median(seconds(_run_spin) for _ in range(3))
+    name = "SPIN on a model by hand, translated, compiled and run"
+    return [Row("explorer: first double charge", ours * 1000, peer * 1000, "ms", name, "sooner", "lower")]
+
+
+def _run_spin() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        for command in (
+            ["spin", "-a", "-DDUPLICATES=1", str(MODEL)],
+            ["gcc", "-O2", "-DSAFETY", "-DNOREDUCE", "-w", "-o", "pan", "pan.c"],
+            ["./pan"],
+        ):
+            subprocess.run(command, cwd=folder, check=True, capture_output=True)
+
+
+def _cold() -> Row:
+    """A fresh Python, from its start to the answer, beside one that only loads what both need."""
+    find = (
+        "from payments_lab import verify; from payments_lab.explore.zoo.naive import NaivePaymentsService; "
+        "assert not verify(NaivePaymentsService, scenario='two-clicks').ok"
+    )
+    load = "import stripe, httpx, mongomock, pydantic"
+    ours, peer = interleaved(lambda: _python(find), lambda: _python(load), rounds=5)
+    name = "loading stripe, httpx, mongomock and pydantic"
+    return Row("explorer: first double charge, cold", ours * 1000, peer * 1000, "ms", name, "500 ms", "lower")
+
+
+def _python(code: str) -> None:
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def _swarm() -> Row:
+    """Random schedules over a warm memo, beside the same ones where every step is worked out anew."""
+    from payments_lab.explore.exploring import Plan, start
+    from payments_lab.explore.faults import Faults
+    from payments_lab.explore.sampling import Uniform
+    from payments_lab.explore.scenario import TWO_CLICKS
+    from payments_lab.explore.schedule import Schedule
+    from payments_lab.explore.search import Search
+    from payments_lab.explore.world import Services
+
+    rates: list[float] = []
+
+    def measure(machine: Any) -> None:
+        walker = Uniform(Search(machine))
+        for seed in range(WALKS):
+            walker.walk(seed)
+        warm = seconds(lambda: [walker.walk(seed) for seed in range(WALKS)])
+        anew = seconds(lambda: [Schedule(machine).play([seed % 3, seed % 2]) for seed in range(100)])
+        rates[:] = [WALKS / warm, 100 / anew]
+
+    start(Plan(Services(), (), Faults(retries=0)), TWO_CLICKS, measure)
+    name = "schedules whose steps are worked out anew"
+    return Row("explorer: random schedules", rates[0], rates[1], "/s", name, "80,000 a second")
+
+
+def _share() -> Row:
+    """How often the code under test really runs, beside how many steps are explored with it."""
+    from payments_lab.explore import Faults, verify
+
+    report = verify(scenario="two-clicks", faults=Faults(crashes=1, duplicates=1, lost_replies=1))
+    return Row(
+        "explorer: real runs of the code",
+        report.handler_calls,
+        report.transitions,
+        "",
+        "steps explored",
+        "under 1 %",
+        "lower",
+    )
+
+
+def _walking() -> Row:
+    """Steps a second, with everything that there is to explore, beside the same search with no covering of faults."""
+    from payments_lab.explore.exploring import Plan, explore
+    from payments_lab.explore.faults import Faults
+    from payments_lab.explore.scenario import TWO_CLICKS
+    from payments_lab.explore.world import Services
+
+    faults = Faults(crashes=1, duplicates=1, lost_replies=1)
+    ours = explore(Plan(Services(), (), faults), TWO_CLICKS)
+    peer = explore(Plan(Services(), (), faults, cover=False), TWO_CLICKS)
+    return Row(
+        "explorer: two clicks with a fault of each kind",
+        ours.seconds,
+        peer.seconds,
+        "s",
+        f"{peer.states:,} states where nothing covers another; ours {ours.states:,}",
+        "",
+        "lower",
+    )

@@ -1,0 +1,114 @@
+"""Random schedules over the same memo, for spaces too large to finish: honest about it, and replayable from their seed.
+
+Half of them take any step at random. The other half give every place where something happens a priority of its own, and
+change a few priorities on the way: bugs that need few changes are found sooner so.
+Source: Burckhardt et al., "A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs", 2010.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from random import Random
+
+from payments_lab.explore.coroutines import Refused
+from payments_lab.explore.exercise import count_bites
+from payments_lab.explore.exploring import Explored, Finding, Plan, start, without_garbage_collection, work_out
+from payments_lab.explore.judge import Judge
+from payments_lab.explore.machine import Machine
+from payments_lab.explore.scenario import Scenario
+from payments_lab.explore.schedule import LONGEST, Schedule
+from payments_lab.explore.search import Search
+
+CHANGES = 3
+
+Walk = Callable[[int], list[int]]
+
+
+def sample(plan: Plan, scenario: Scenario, *, seed: int, schedules: int) -> Explored:
+    """Play ``schedules`` random schedules, the same ones for the same ``seed``."""
+    began = time.perf_counter()
+    explored = Explored(scenario, plan.faults, stopped="sampled")
+    with without_garbage_collection():
+        try:
+            start(plan, scenario, lambda machine: _sample(plan, explored, machine, seed, schedules))
+        except Refused as refusal:
+            explored.findings.append(Finding(refusal.kind, refusal.message))
+    explored.seconds = time.perf_counter() - began
+    return explored
+
+
+def _sample(plan: Plan, explored: Explored, machine: Machine, seed: int, schedules: int) -> None:
+    judge = Judge(machine, plan.invariants, stop_at_first=plan.stop_at_first)
+    search = Search(machine, watch=judge)
+    schedule = Schedule(machine)
+    explored.machine = machine
+    explored.findings.clear()
+    uniform, by_priority = Uniform(search), ByPriority(search, schedule)
+    found: set[str] = set()
+    played = 0
+    for number in range(seed, seed + schedules):
+        way = (by_priority if number % 2 else uniform).walk(number)
+        played += 1
+        for name in judge.breaches.keys() - found:
+            found.add(name)
+            explored.findings.append(work_out(schedule, judge, way, judge.breaches[name]))
+        if found and plan.stop_at_first:
+            break
+    explored.schedules = played
+    explored.states, explored.transitions = search.states, search.transitions
+    explored.exercised, explored.concerned = count_bites(search, judge), judge.concerned
+    explored.handler_calls = machine.tasks.steps
+    explored.store_calls = sum(engine.asked for engine in machine.engines)
+
+
+class Uniform:
+    """Every step is as likely as any other. What follows a configuration is worked out once."""
+
+    def __init__(self, search: Search) -> None:
+        self._search = search
+        self._following: dict[int, list[int]] = {}
+
+    def walk(self, seed: int) -> list[int]:
+        """The configurations of one schedule."""
+        chance, following = Random(seed).random, self._following
+        state = self._search.machine.root
+        way = [state]
+        while len(way) < LONGEST:
+            targets = following.get(state)
+            if targets is None:
+                targets = following[state] = self._search.visit(state)
+            if not targets:
+                break
+            state = targets[int(chance() * len(targets))]
+            way.append(state)
+        return way
+
+
+class ByPriority:
+    """Of all that may happen, what has the highest priority does; at a few random steps that one becomes the lowest."""
+
+    def __init__(self, search: Search, schedule: Schedule) -> None:
+        self._search = search
+        self._schedule = schedule
+
+    def walk(self, seed: int) -> list[int]:
+        """The configurations of one schedule."""
+        random, machine = Random(seed), self._search.machine
+        priorities: dict[str, float] = {}
+        changes = {random.randrange(1, 60) for _ in range(CHANGES)}
+        state, way = machine.root, [machine.root]
+        while len(way) < LONGEST:
+            self._search.visit(state)
+            moves = self._schedule.moves(state)
+            if not moves:
+                break
+            names = [f"{move.slot.name if move.slot else move.service} {move.kind} {move.copied}" for move in moves]
+            for name in names:
+                priorities.setdefault(name, random.random())
+            best = max(range(len(moves)), key=lambda number: priorities[names[number]])
+            if len(way) in changes:
+                priorities[names[best]] = -random.random()
+            state = machine.follow(state, moves[best])
+            way.append(state)
+        return way
