@@ -14,7 +14,16 @@ KEY = "sk_test_" + "a" * 24
 @pytest.fixture(autouse=True)
 def empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in ("STRIPE_KEY", "MONGO_URL", "MONGO_URI", "REDIS_URL", "BUS_URL", "JWT_KEY"):
+    for name in (
+        "STRIPE_KEY",
+        "STRIPE_WEBHOOK_SECRET",
+        "PUBLIC_URL",
+        "MONGO_URL",
+        "MONGO_URI",
+        "REDIS_URL",
+        "BUS_URL",
+        "JWT_KEY",
+    ):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -59,6 +68,24 @@ def test_a_live_key_is_refused_and_not_repeated(prefix: str) -> None:
 def test_a_key_that_is_no_stripe_key_is_refused() -> None:
     with pytest.raises(SettingsError, match="STRIPE_KEY: a Stripe test key starts with sk_test_"):
         Settings.load(stripe_key="hunter2")
+
+
+def test_a_webhook_secret_is_hidden_too_and_begins_as_stripes_do() -> None:
+    settings = Settings.load(stripe_webhook_secret="whsec_of_these_tests")
+
+    assert settings.secrets() == ["whsec_of_these_tests"]
+    assert "whsec_of_these_tests" not in repr(settings)
+    with pytest.raises(SettingsError, match="STRIPE_WEBHOOK_SECRET: .* starts with whsec_") as refused:
+        Settings.load(stripe_webhook_secret="hunter2")
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize("url", ["shop.example", "ftp://shop.example", "javascript:alert(1)"])
+def test_buyers_reach_the_shop_by_http(url: str) -> None:
+    assert Settings.load(public_url="https://shop.example/").public_url == "https://shop.example"
+
+    with pytest.raises(SettingsError, match="PUBLIC_URL: buyers reach the shop at an address"):
+        Settings.load(public_url=url)
 
 
 def test_a_misspelt_setting_names_the_right_one() -> None:

@@ -12,6 +12,10 @@ import httpx
 import pytest
 
 from payments_lab.cli import main
+from payments_lab.commands import serve
+from payments_lab.connected import SERVICES, connect_shop
+from payments_lab.local_stripe.signatures import signature_header
+from payments_lab.settings import Settings
 from tests.servers import free_port, program, running
 
 KEY = "a key that signs the sessions of these tests"
@@ -51,6 +55,87 @@ def test_a_stranger_orders_pays_and_sees_the_order_complete(shop: httpx.Client) 
     assert paid.status_code == 201
     assert shop.get(f"/api/payments/{paid.json()['id']}").json()["amount"] == 2000
     assert shop.get("/readyz").json()["status"] == "ok"
+
+
+def test_a_challenge_at_the_embedded_bank_completes_the_order_by_webhook(shop: httpx.Client) -> None:
+    order = shop.post("/api/orders", json={"price": 2000}).json()
+    body = {"orderId": order["id"], "paymentMethod": "pm_card_threeDSecure2Required"}
+    deadline = time.monotonic() + PATIENCE
+    asked = None
+    while asked is None or asked.status_code == 404:
+        assert time.monotonic() < deadline
+        asked = shop.post("/api/payments", json=body)
+    bank = asked.json()["nextAction"]["redirect_to_url"]["url"]
+
+    back = shop.post(bank, data={"outcome": "succeed"})
+    while shop.get(f"/api/orders/{order['id']}").json()["status"] != "complete":
+        assert time.monotonic() < deadline
+
+    assert asked.status_code == 202
+    assert back.headers["Location"].startswith(f"{shop.base_url}/?payment_intent=")
+
+
+def test_without_a_key_the_shop_prints_an_address_that_signs_in(tmp_path: Path) -> None:
+    port = free_port()
+    with running([program("payments-lab"), "serve", "--port", str(port)], port, tmp_path / "log", {}):
+        address = (tmp_path / "log").read_text().splitlines()[-1].strip()
+        page, _, token = address.partition("#session=")
+        with httpx.Client(base_url=page) as client:
+            signed_in = client.post("/api/session", json={"token": token})
+
+    assert signed_in.json() == {"userId": "ada"}
+
+
+def test_a_webhook_of_a_stripe_elsewhere_needs_its_secret(tmp_path: Path, session: dict[str, str]) -> None:
+    stripe_port, port = free_port(), free_port()
+    told = {"JWT_KEY": KEY, "STRIPE_WEBHOOK_SECRET": "whsec_of_these_tests"}
+    stripe = [program("payments-lab"), "stripe", "--port", str(stripe_port)]
+    shop = [program("payments-lab"), "serve", "--port", str(port), "--stripe", f"http://127.0.0.1:{stripe_port}"]
+    event = json.dumps({"id": "evt_1", "type": "customer.created", "data": {"object": {}}}).encode()
+    genuine = {"Stripe-Signature": signature_header(event, "whsec_of_these_tests", int(time.time()))}
+    with (
+        running(stripe, stripe_port, tmp_path / "stripe"),
+        running(shop, port, tmp_path / "log", told),
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", cookies=session) as client,
+    ):
+        statuses = [client.post("/webhooks/stripe", content=event, headers=each).status_code for each in (genuine, {})]
+        bank = client.get("/3d-secure/pi_1").status_code
+
+    assert (statuses, bank) == ([200, 400], 404)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("told", "services", "hears", "has_bank"),
+    [
+        ({}, SERVICES, True, True),
+        ({}, ("orders",), False, False),
+        ({"stripe_url": "http://127.0.0.1:1"}, SERVICES, False, False),
+        ({"stripe_url": "http://127.0.0.1:1", "stripe_webhook_secret": "whsec_x"}, SERVICES, True, False),
+        ({"stripe_url": "http://127.0.0.1:1", "stripe_webhook_secret": "whsec_x"}, ("orders",), False, False),
+    ],
+)
+async def test_webhooks_and_the_bank_are_there_where_they_belong(
+    told: dict[str, str], services: tuple[str, ...], hears: bool, has_bank: bool
+) -> None:
+    settings = Settings.load(env_file=None, **told)
+    shop = await connect_shop(settings)
+    app, courier = serve._app(shop, services, settings, serve._sessions(settings), "http://127.0.0.1:8000")  # pyright: ignore[reportPrivateUsage]
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://shop") as http:
+        forged = await http.post("/webhooks/stripe", content=b"{}")
+        bank = await http.get("/3d-secure/pi_1")
+    await shop.close()
+
+    assert forged.status_code == (400 if hears else 404)
+    assert ("There is no payment here" in bank.text) is has_bank
+    assert (courier is not None) is has_bank
+
+
+def test_the_shop_says_where_it_is_and_how_to_be_somebody_without_a_key() -> None:
+    facts = {"url": "http://127.0.0.1:8000", "services": ["orders", "payments"]}
+
+    assert serve._welcome(facts) == "orders, payments at http://127.0.0.1:8000, docs at http://127.0.0.1:8000/docs"  # pyright: ignore[reportPrivateUsage]
+    assert serve._welcome({**facts, "sign_in": "http://x/#session=y"}).endswith("be ada at\n  http://x/#session=y")  # pyright: ignore[reportPrivateUsage]
 
 
 def test_a_port_in_use_is_named_with_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
