@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from payments_lab.explore.faults import Faults
-from payments_lab.explore.scenario import EVERYTHING
+from payments_lab.explore.scenario import EVERYTHING, Scenario
 from payments_lab.explore.zoo import BUGS, CORRECT, Bug, Correct
 from payments_lab.explore.zoo.scenarios import ANOTHER_CARD_TWICE
 from payments_lab.shop.payments import PaymentsService
@@ -24,8 +24,8 @@ HARDER = Faults(
 SHOPS = (Correct("the package's own", PaymentsService, "hardened"), *CORRECT)
 
 
-def lives(bug: Bug | Correct, scenario: object, faults: Faults, count: int) -> list[Outcome]:
-    return [live(bug.service, scenario, faults, seed, bug.orders) for seed in range(count)]  # type: ignore[arg-type]
+def lives(bug: Bug | Correct, scenario: Scenario, faults: Faults, count: int) -> list[Outcome]:
+    return [live(bug.service, scenario, faults, seed, bug.orders) for seed in range(count)]
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=[bug.name for bug in BUGS])
