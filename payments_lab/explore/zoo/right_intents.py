@@ -63,7 +63,7 @@ class IntentPaymentsService(PlainPaymentsService):
             "orderId": order.id,
             "status": CHARGING,
             "attempt": {"id": f"intent-{order.id}", "amount": order.price, "currency": order.currency},
-            "intent": await self.create_intent(order),
+            "intent": await self.make_intent(order),
         }
         try:
             await self.payments.insert_one(payment)
@@ -71,7 +71,7 @@ class IntentPaymentsService(PlainPaymentsService):
             return await self.payments.find_one({"_id": payment["_id"]}) or payment
         return payment
 
-    async def create_intent(self, order: ReplicatedOrder) -> str:
+    async def make_intent(self, order: ReplicatedOrder) -> str:
         try:
             intent = await self.stripe.v1.payment_intents.create_async(
                 {
