@@ -41,7 +41,7 @@ class AnIntentForEachClick(IntentPaymentsService):
         self.check_open(order)
         payment = await self.open(order)
         if payment["status"] == CHARGING:
-            payment = await self.confirm({**payment, "intent": await self.create_intent(order)}, token)
+            payment = await self.confirm({**payment, "intent": await self.make_intent(order)}, token)
         return self.answer(payment)
 
     def once(self, key: str) -> RequestOptions:
