@@ -108,10 +108,14 @@ def start(plan: Plan, scenario: Scenario, work: Callable[[Machine], None], learn
 
 
 def _explore(plan: Plan, explored: Explored) -> None:
+    deadline = time.monotonic() + plan.limits.seconds
+
     def work(machine: Machine) -> None:
         judge = Judge(machine, plan.invariants, stop_at_first=plan.stop_at_first)
         kind = ReducedSearch if plan.reduce else Search
-        search = kind(machine, watch=judge, limits=plan.limits, cover=plan.cover, progress=plan.progress)
+        search = kind(
+            machine, watch=judge, limits=plan.limits, cover=plan.cover, deadline=deadline, progress=plan.progress
+        )
         explored.machine = machine
         search.run()
         if search.complete and not search.prophetic and not (judge.breaches and plan.stop_at_first):
@@ -153,6 +157,10 @@ def _tell_in_full(plan: Plan, explored: Explored) -> None:
     whole = Explored(explored.scenario, plan.faults)
     _explore(plan, whole)
     explored.machine, explored.findings = whole.machine, whole.findings
+    if not whole.findings:
+        explored.complete, explored.stopped = whole.complete, whole.stopped
+    explored.states += whole.states
+    explored.transitions += whole.transitions
 
 
 def work_out(schedule: Schedule, judge: Judge, way: Sequence[int], breach: Breach) -> Finding:

@@ -12,7 +12,7 @@ from typing import Any
 
 from payments_lab.explore.machine import Kind, Move
 from payments_lab.explore.reduction import Choice, Reduction
-from payments_lab.explore.search import Entry, Search
+from payments_lab.explore.search import LOOK_EVERY, Entry, Search
 from payments_lab.explore.threads import Fate, Role, Slot
 
 LOOK_AROUND = 100
@@ -66,7 +66,7 @@ class ReducedSearch(Search):
     def _expand_reduced(self, level: list[int], rank: int, layers: dict[int, list[int]]) -> list[int]:
         parents, pending = self.parents, self._pending
         found: list[int] = []
-        for count, state in enumerate(level, 1):
+        for state in level:
             for target in pending.pop(state):
                 kept, following = self._pass_through(target)
                 if self._is_covered(kept):
@@ -75,7 +75,11 @@ class ReducedSearch(Search):
                 pending[kept] = following
                 where = self._rank(kept)
                 (found if where == rank else layers.setdefault(where, [])).append(kept)
-            if self._enough or (count % 1024 == 0 and self._is_over()):
+            self._countdown -= 1
+            if not self._countdown:
+                self._countdown = LOOK_EVERY // 4
+                self._is_over()
+            if self._enough or self.stopped:
                 return []
         return found
 

@@ -50,7 +50,7 @@ def _sample(plan: Plan, explored: Explored, machine: Machine, seed: int, schedul
     for number in range(seed, seed + schedules):
         way = (by_priority if number % 2 else uniform).walk(number)
         played += 1
-        for name in judge.breaches.keys() - found:
+        for name in [each for each in judge.breaches if each not in found]:
             found.add(name)
             explored.findings.append(work_out(schedule, judge, way, judge.breaches[name]))
         if found and plan.stop_at_first:

@@ -72,7 +72,8 @@ class Search:
 
     ``states`` counts configurations that were followed up, ``transitions`` the steps between them, ``complete`` says
     that nothing within the bounds is left; else ``stopped`` says why: "found", "states", "seconds", "interrupted".
-    Without ``cover`` nothing is left out, as a check of those that do.
+    Without ``cover`` nothing is left out, as a check of those that do. A ``deadline`` of the monotonic clock counts
+    instead of the limit in seconds, for a search that was begun anew.
     """
 
     prophetic = False
@@ -84,6 +85,7 @@ class Search:
         watch: Watch | None = None,
         limits: Limits | None = None,
         cover: bool = True,
+        deadline: float | None = None,
         progress: Callable[[Search], None] | None = None,
     ) -> None:
         self.machine = machine
@@ -104,7 +106,8 @@ class Search:
         self._met: set[int] = set()
         self._ended: set[int] = set()
         self._enough = False
-        self._deadline = time.monotonic() + self.limits.seconds
+        self._countdown = LOOK_EVERY
+        self._deadline = deadline or time.monotonic() + self.limits.seconds
         first, last = machine.states[0], machine.states[-1]
         self._engine_bits = (1 << (last.shift + last.width)) - (1 << first.shift)
         self._richer: dict[int, tuple[int, ...]] = {}
@@ -172,7 +175,6 @@ class Search:
         environment, parents, engine_bits, met = self.machine.environment, self.parents, self._engine_bits, self._met
         shift, mask = environment.shift, environment.mask
         found: list[int] = []
-        countdown = LOOK_EVERY
         for state in level:
             for target in self._following(state):
                 if target in parents:
@@ -192,9 +194,9 @@ class Search:
                         layers.setdefault(where, []).append(target)
             if self._enough:
                 return []
-            countdown -= 1
-            if not countdown:
-                countdown = LOOK_EVERY
+            self._countdown -= 1
+            if not self._countdown:
+                self._countdown = LOOK_EVERY
                 self.frontier = len(level) + len(found)
                 if self._is_over():
                     return []

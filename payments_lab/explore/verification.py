@@ -90,6 +90,11 @@ def _doubts(plan: Plan, explored: list[Explored], *, named: bool) -> list[str]:
         for each in explored
         if each.stopped in _STOPPED
     ]
+    doubts += [
+        f"{each.scenario.name} was not explored to its end"
+        for each in explored
+        if not (each.complete or each.findings or each.stopped in _STOPPED)
+    ]
     if not any(each.exercised.get("payment") for each in explored):
         doubts.append("nobody ever paid")
     for name, field in _ASKED.items():
