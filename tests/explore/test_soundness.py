@@ -119,7 +119,7 @@ def every_schedule(machine: Machine) -> Iterator[list[int]]:
     [
         (NaivePaymentsService, Faults(crashes=1, retries=0)),
         (NaivePaymentsService, Faults(lost_replies=1, retries=0)),
-        (PaymentsService, Faults(duplicates=1, retries=0)),
+        (NaivePaymentsService, Faults(duplicates=1, retries=0)),
     ],
 )
 def test_running_every_schedule_anew_finds_what_the_search_finds(
