@@ -36,7 +36,7 @@ class Step:
     @property
     def is_fault(self) -> bool:
         """Whether something goes wrong here, rather than only in another order."""
-        return self.move.copied or self.move.kind in _FAULTS
+        return self.move.copied or _FAULTS.get(self.move.kind, 0) > 1
 
 
 class Schedule:
