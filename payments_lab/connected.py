@@ -22,6 +22,7 @@ from payments_lab.shop.payments import PaymentsPorts, PaymentsService
 from payments_lab.stores.connect import EngineUnavailable, connect_mongo, connect_redis
 from payments_lab.stores.embedded import EmbeddedDatabase
 from payments_lab.stores.jobs import EmbeddedRedis
+from payments_lab.stores.transactions import Together, one_after_the_other, together_on
 
 if TYPE_CHECKING:
     import stripe
@@ -148,6 +149,7 @@ async def connect_shop(
             bus=buses["payments"],
             clock=clock,
             ids=ids,
+            together=await _together(settings, payments_database),
         )
     )
     return ConnectedShop(
@@ -200,6 +202,12 @@ async def _database(settings: Settings, name: str, checks: Checks, closers: list
     checks.append(("MongoDB", lambda: database.command("ping")))
     closers.append(database.client.close)
     return database
+
+
+async def _together(settings: Settings, database: Any) -> Together:
+    if settings.mongo_url is None or not settings.mongo_transactions:
+        return one_after_the_other
+    return await together_on(database.client)
 
 
 async def _jobs(url: str | None, checks: Checks, closers: list[Any]) -> Any:

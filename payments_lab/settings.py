@@ -8,6 +8,7 @@ A variable that is set to nothing counts as not set.
 | ``STRIPE_URL`` | where the local Stripe serves, ``http://127.0.0.1:12111`` | Stripe itself, if there is a key |
 | ``STRIPE_WEBHOOK_SECRET`` | the signing secret of our webhook endpoint, ``whsec_…`` | no webhooks from outside |
 | ``MONGO_URL`` (or ``MONGO_URI``) | ``mongodb://host:port`` | mongomock |
+| ``MONGO_TRANSACTIONS`` | ``1``: a payment and its outbox row are one transaction | two writes in a safe order |
 | ``REDIS_URL`` | ``redis://host:port`` | fakeredis |
 | ``BUS_URL`` | ``nats://…`` or ``redis://…`` | the simulator |
 | ``JWT_KEY`` | signs session cookies, at least 32 characters | a key for this process only |
@@ -52,6 +53,7 @@ class Settings(BaseSettings):
     stripe_url: str | None = None
     stripe_webhook_secret: SecretStr | None = None
     mongo_url: str | None = Field(None, validation_alias=AliasChoices("mongo_url", "mongo_uri"))
+    mongo_transactions: bool = False
     redis_url: str | None = None
     bus_url: str | None = None
     jwt_key: SecretStr | None = None

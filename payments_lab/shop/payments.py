@@ -43,6 +43,7 @@ from payments_lab.shop.outbox import Backlog, backlog, outbox_row, publish_row
 from payments_lab.shop.replica import ReplicatedOrder, advance_order, copy_order
 from payments_lab.shop.status import OrderStatus, PaymentStatus
 from payments_lab.stores.documents import Collection, Document
+from payments_lab.stores.transactions import Together, one_after_the_other
 from payments_lab.telemetry.trace import current, kept, under
 
 if TYPE_CHECKING:
@@ -96,7 +97,10 @@ class WaitingPayment(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class PaymentsPorts:
-    """What the payments service stands on. ``payments`` has a unique index on ``orderId``."""
+    """What the payments service stands on. ``payments`` has a unique index on ``orderId``.
+
+    ``together`` makes the writes of a piece of work one, where the store can; they are in an order that needs it not.
+    """
 
     orders: Collection
     payments: Collection
@@ -105,6 +109,7 @@ class PaymentsPorts:
     bus: Bus
     clock: Clock
     ids: Ids
+    together: Together = one_after_the_other
 
 
 class PaymentsService:
@@ -126,6 +131,7 @@ class PaymentsService:
         self.bus = ports.bus
         self.clock = ports.clock
         self.ids = ports.ids
+        self.together = ports.together
 
     async def on_order_created(self, event: OrderCreated) -> None:
         await copy_order(self.orders, event)
@@ -235,7 +241,7 @@ class PaymentsService:
             except OutcomeUnknown:
                 unknown += 1
         for row in await self.outbox.find({}).to_list():
-            await self._finish(row)
+            await self._finish(row, await self._record_money(row))
         return unknown
 
     async def backlog(self) -> Backlog:
@@ -365,13 +371,19 @@ class PaymentsService:
         event = PaymentCreated(id=payment["_id"], order_id=payment["attempt"]["orderId"], stripe_id=charge_id)
         row = outbox_row(payment["_id"], event, self.clock.now())
         row |= {"attempt": payment["attempt"]["id"], "stripeId": charge_id}
-        await self.outbox.update_one({"_id": row["_id"]}, {"$setOnInsert": row}, upsert=True)
-        return await self._finish(row)
 
-    async def _finish(self, row: Document) -> Document:
-        """Record the money, say so, and give it back if the order was cancelled meanwhile; then drop the row."""
+        async def record() -> Document:
+            await self.outbox.update_one({"_id": row["_id"]}, {"$setOnInsert": row}, upsert=True)
+            return await self._record_money(row)
+
+        return await self._finish(row, await self.together(record))
+
+    async def _record_money(self, row: Document) -> Document:
         paid = {"status": PaymentStatus.PAID.value, "stripeId": row["stripeId"]}
-        payment = await self._record({"_id": row["_id"], "attempt": {"id": row["attempt"]}}, paid)
+        return await self._record({"_id": row["_id"], "attempt": {"id": row["attempt"]}}, paid)
+
+    async def _finish(self, row: Document, payment: Document) -> Document:
+        """Say that the money is there, and give it back if the order was cancelled meanwhile; then drop the row."""
         if payment.get("stripeId") != row["stripeId"]:
             await charging.refund(self.stripe, row["stripeId"])
             await self.outbox.delete_one({"_id": row["_id"]})
