@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Generator
 from typing import TypeVar
@@ -20,6 +21,17 @@ MAY_SKIP = (
 
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
+
+
+@pytest.fixture(autouse=True)
+def logs_as_they_were() -> Generator[None]:
+    """A test that makes this process write logs takes nobody else's with it."""
+    root, ours = logging.getLogger(), logging.getLogger("payments_lab")
+    before = list(root.handlers), root.level, ours.level
+    yield
+    root.handlers[:] = before[0]
+    root.setLevel(before[1])
+    ours.setLevel(before[2])
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import threading
 import time
@@ -135,3 +136,8 @@ class Remembers(Naive):
         return await super().create_charge(
             order_id=order_id, token=token, user_id=user_id, idempotency_key=idempotency_key
         )
+
+
+class Logs(Naive):
+    async def before_the_charge(self) -> None:
+        logging.getLogger("shop").warning("about to charge")

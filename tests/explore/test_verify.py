@@ -215,6 +215,12 @@ def test_the_line_of_a_finding_is_that_of_the_code_under_test(service: Any) -> N
     assert f"in {service.__name__}.before_the_charge" in message
 
 
+def test_a_handler_may_write_a_log() -> None:
+    scenario = Scenario("one-click", (Pay(key="click-1"),), known=True)
+
+    assert verify(services.Logs, scenario=scenario, faults=Faults(retries=0)).verdict == "holds"
+
+
 def test_a_handler_that_blocks_is_stopped_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("payments_lab.explore.coroutines.PATIENCE", 0.2)
 
