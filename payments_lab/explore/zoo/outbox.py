@@ -48,9 +48,9 @@ class TicksItOffFirst(PlainPaymentsService):
 class DeletesTheRowFirst(PaymentsService):
     """The outbox row is taken out of the table and then published, as from a queue in memory."""
 
-    async def _finish(self, row: Document) -> Document:
+    async def _finish(self, row: Document, payment: Document) -> Document:
         await self.outbox.delete_one({"_id": row["_id"]})
-        return await super()._finish(row)
+        return await super()._finish(row, payment)
 
 
 class FiresAndForgets(PlainPaymentsService):
