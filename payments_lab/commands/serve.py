@@ -113,9 +113,10 @@ def _app(
     from payments_lab.web.app import create_app
     from payments_lab.web.webhooks import Webhooks
 
-    public_url = settings.public_url or address
+    near = address.replace("//0.0.0.0:", "//127.0.0.1:")
+    public_url = settings.public_url or (address if near == address else None)
     stripe = shop.embedded_stripe if "payments" in services else None
-    secret = _webhook_secret(settings) if stripe is None else _registered(stripe, shop, address)
+    secret = _webhook_secret(settings) if stripe is None else _registered(stripe, shop, near)
     app = create_app(
         sessions,
         payments=shop.payments if "payments" in services else None,
@@ -127,7 +128,7 @@ def _app(
     )
     if stripe is None:
         return app, None
-    bank.install(app, stripe, public_url)
+    bank.install(app, stripe, public_url or near)
     return app, Courier(stripe)
 
 
@@ -140,8 +141,8 @@ def _registered(stripe: LocalStripe, shop: ConnectedShop, address: str) -> str:
     """Tell the embedded Stripe to send its events here; the secret that it signs them with."""
     from payments_lab.web.webhooks import PATH
 
-    url = f"{address.replace('0.0.0.0', '127.0.0.1')}{PATH}"
-    made = stripe.client().v1.webhook_endpoints.create({"url": url, "enabled_events": shop.inbox.heeds})  # pyright: ignore[reportArgumentType]
+    params: Any = {"url": f"{address}{PATH}", "enabled_events": shop.inbox.heeds}
+    made = stripe.client().v1.webhook_endpoints.create(params)
     return str(made.secret)
 
 
@@ -157,6 +158,8 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
 
 
 def _check_port(host: str, port: int) -> None:
+    if not 0 < port <= 65535:
+        raise WrongUse(f"{port} is no port; ports go from 1 to 65535")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -18,7 +18,8 @@ from tests.distributed.shop_processes import KEY, ServiceProcess
 
 PATIENCE = 120.0
 PAUSE = 0.05
-SETTLED = (200, 201, 400, 402)
+SETTLED = (200, 201, 202, 400, 402)
+ASKS = "pm_card_threeDSecure2Required"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +74,39 @@ class Buyers:
         paid, _ = await asyncio.gather(self._pay(order_id, "tok_visa", random), self._time_is_up(order_id))
         return _told("pays while the time runs out", order_id, paid)
 
+    async def pays_by_intent(self, order_id: str, random: Random) -> Told:
+        return _told("pays by intent", order_id, await self._pay(order_id, "pm_card_visa", random))
+
+    async def tries_another_intent(self, order_id: str, random: Random) -> Told:
+        declined = await self._pay(order_id, "pm_card_chargeDeclined", random)
+        assert declined.status_code == 402, declined.text
+        return _told("tries another intent", order_id, await self._pay(order_id, "pm_card_visa", random))
+
+    async def goes_to_the_bank(self, order_id: str, random: Random) -> Told:
+        return _told("goes to the bank", order_id, await self._pay(order_id, ASKS, random))
+
+    async def cancels_at_the_bank(self, order_id: str, random: Random) -> Told:
+        paid, _ = await asyncio.gather(self._pay(order_id, ASKS, random), self._cancel(order_id, random))
+        return _told("cancels while at the bank", order_id, paid)
+
+    async def gives_up_at_the_bank(self, order_id: str, random: Random) -> Told:
+        """Back from the bank without an answer, and on with another card."""
+        await self._ask(order_id, ASKS, random)
+        return _told("gives up at the bank", order_id, await self._pay(order_id, "pm_card_visa", random))
+
     async def _order(self, price: int) -> httpx.Response:
         return await self._http.post(f"{self._orders.url}/api/orders", json={"price": price})
 
-    async def _pay(self, order_id: str, token: str, random: Random) -> httpx.Response:
-        body = {"orderId": order_id, "token": token}
-        headers = {"Idempotency-Key": f"{order_id}-{token}"}
+    async def _pay(self, order_id: str, card: str, random: Random) -> httpx.Response:
+        """Pay, and go to the bank if that asks, until the answer is final."""
+        while (reply := await self._ask(order_id, card, random)).status_code == 202:
+            bank = reply.json()["nextAction"]["redirect_to_url"]["url"]
+            await self._http.post(bank, data={"outcome": "succeed"}, follow_redirects=False)
+        return reply
+
+    async def _ask(self, order_id: str, card: str, random: Random) -> httpx.Response:
+        body = {"orderId": order_id, "paymentMethod" if card.startswith("pm_") else "token": card}
+        headers = {"Idempotency-Key": f"{order_id}-{card}"}
         return await self._insist(
             lambda: self._http.post(f"{random.choice(self._payments).url}/api/payments", json=body, headers=headers)
         )
@@ -127,6 +155,11 @@ STORIES = (
     Buyers.pays_and_cancels,
     Buyers.cancels_what_is_paid,
     Buyers.comes_too_late,
+    Buyers.pays_by_intent,
+    Buyers.tries_another_intent,
+    Buyers.goes_to_the_bank,
+    Buyers.cancels_at_the_bank,
+    Buyers.gives_up_at_the_bank,
 )
 
 

@@ -120,7 +120,7 @@ async def test_webhooks_and_the_bank_are_there_where_they_belong(
 ) -> None:
     settings = Settings.load(env_file=None, **told)
     shop = await connect_shop(settings)
-    app, courier = serve._app(shop, services, settings, serve._sessions(settings), "http://127.0.0.1:8000")  # pyright: ignore[reportPrivateUsage]
+    app, courier = serve._app(shop, services, settings, serve._sessions(settings), "http://0.0.0.0:8000")  # pyright: ignore[reportPrivateUsage]
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://shop") as http:
         forged = await http.post("/webhooks/stripe", content=b"{}")
         bank = await http.get("/3d-secure/pi_1")
@@ -129,6 +129,8 @@ async def test_webhooks_and_the_bank_are_there_where_they_belong(
     assert forged.status_code == (400 if hears else 404)
     assert ("There is no payment here" in bank.text) is has_bank
     assert (courier is not None) is has_bank
+    if shop.embedded_stripe is not None and has_bank:
+        assert shop.embedded_stripe.challenge_page == "http://127.0.0.1:8000/3d-secure"
 
 
 def test_the_shop_says_where_it_is_and_how_to_be_somebody_without_a_key() -> None:
@@ -136,6 +138,13 @@ def test_the_shop_says_where_it_is_and_how_to_be_somebody_without_a_key() -> Non
 
     assert serve._welcome(facts) == "orders, payments at http://127.0.0.1:8000, docs at http://127.0.0.1:8000/docs"  # pyright: ignore[reportPrivateUsage]
     assert serve._welcome({**facts, "sign_in": "http://x/#session=y"}).endswith("be ada at\n  http://x/#session=y")  # pyright: ignore[reportPrivateUsage]
+
+
+@pytest.mark.parametrize("port", ["0", "-1", "65536"])
+def test_a_number_that_is_no_port_is_refused(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["serve", "--port", port]) == 2
+
+    assert f"{port} is no port" in capsys.readouterr().err
 
 
 def test_a_port_in_use_is_named_with_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
