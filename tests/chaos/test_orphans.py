@@ -15,11 +15,13 @@ from tests.servers import listens
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0
 TESTS = """
-import sys, threading
+import signal, sys, threading
 from pathlib import Path
 from tests.distributed.shop_processes import ServiceProcess
 from tests.servers import listens, redis_server
 
+# A process in the background is started with this signal ignored; a terminal sends it to one that heeds it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 folder = Path(sys.argv[1])
 with redis_server(folder) as server:
     service = ServiceProcess("expiration", ["--redis", server.url], folder)
