@@ -1,0 +1,55 @@
+"""Diagnose: from a diagram, name the guard that is missing; each guard is tried on the service that lacks one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from payments_lab.course.code import explored
+from payments_lab.course.exercise import Exercise, Misconception
+from payments_lab.course.outcome import Outcome, Wrong
+from payments_lab.explore.report import Report
+
+PART = "the story, with that guard"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diagnose(Exercise):
+    """``guards`` are the service with one guard each, by the guard's name; ``explore`` tries one of them."""
+
+    kind: ClassVar[str] = "diagnose"
+
+    guards: Mapping[str, type[Any]]
+    explore: Callable[[Any], Report]
+
+    def attempt(self, answer: Any) -> list[Outcome]:
+        if answer not in self.guards:
+            raise Wrong(f"{answer!r} is none of the guards; there are {', '.join(map(repr, self.guards))}")
+        return [explored(PART, self.explore).run(self.guards[answer])]
+
+
+def diagnosis(
+    id: str,
+    task: str,
+    *,
+    guards: Mapping[str, type[Any]],
+    cure: str,
+    wrong: Mapping[str, str],
+    explore: Callable[[Any], Report],
+    hints: tuple[str, str, str],
+) -> Diagnose:
+    """A diagnosis whose cells follow from it: ``missing = "?"``. ``wrong`` has a hint for each guard but the cure."""
+    return Diagnose(
+        id=id,
+        task=task,
+        name="missing",
+        starter='missing = "?"',
+        solution=f"missing = {cure!r}".replace("'", '"'),
+        hints=hints,
+        misconceptions=tuple(
+            Misconception(guard, f"missing = {guard!r}".replace("'", '"'), hint, PART) for guard, hint in wrong.items()
+        ),
+        guards=guards,
+        explore=explore,
+    )

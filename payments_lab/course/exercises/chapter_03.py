@@ -1,0 +1,171 @@
+"""Listeners: cancelled in time and too early, and tests that notice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from payments_lab.course.code import WriteCode, explored
+from payments_lab.course.exercise import Misconception
+from payments_lab.course.outcome import Part, expect
+from payments_lab.explore import Cancel, Faults, Pay, Scenario, verify
+from payments_lab.explore.report import Report
+from payments_lab.lab import Lab
+
+PRELUDE = """
+from payments_lab import NotYet, PaymentsService
+"""
+
+
+async def _overtaken(service: type[Any]) -> Lab:
+    lab = Lab(payments=service)
+    await lab.orders.create(user_id="ada", price=2000)
+    lab.bus.hold("#1 payments-service")
+    await lab.orders.cancel("ord_1")
+    await lab.bus.deliver("#2 payments-service")
+    lab.bus.release("#1 payments-service")
+    await lab.settle()
+    return lab
+
+
+def _copy(lab: Lab) -> Mapping[str, Any]:
+    copies = lab.books().replicas
+    expect(len(copies), 1, "the number of copies", lab.timeline("What happened"))
+    return copies[0]
+
+
+async def _in_time(service: type[Any]) -> str:
+    lab = Lab(payments=service)
+    await lab.orders.create(user_id="ada", price=2000)
+    await lab.settle()
+    await lab.orders.cancel("ord_1")
+    await lab.settle()
+    story = lab.timeline("A cancellation in time")
+    expect(_copy(lab)["status"], "cancelled", "the status of the copy", story)
+    expect(_copy(lab)["version"], 1, "the version of the copy", story)
+    return "the copy is cancelled, at version 1"
+
+
+async def _too_early(service: type[Any]) -> str:
+    lab = await _overtaken(service)
+    story = lab.timeline("A cancellation that came too early")
+    expect(_copy(lab)["status"], "cancelled", "the status of the copy, in the end,", story)
+    expect(_copy(lab)["version"], 1, "the version of the copy, in the end,", story)
+    expect(len(lab.bus.dead), 0, "the number of dead letters", story)
+    return "it came again, and was applied"
+
+
+async def _twice(service: type[Any]) -> str:
+    lab = Lab(payments=service)
+    await lab.orders.create(user_id="ada", price=2000)
+    await lab.settle()
+    await lab.orders.cancel("ord_1")
+    await lab.settle()
+    lab.bus.duplicate("#2 payments-service")
+    await lab.settle()
+    story = lab.timeline("A cancellation that comes twice")
+    expect(_copy(lab)["version"], 1, "the version of the copy", story)
+    expect(len(lab.bus.dead), 0, "the number of dead letters", story)
+    return "the second one changed nothing, and was acknowledged"
+
+
+CANCELLED = Scenario("cancelled", (Cancel(), Pay()), sentence="Ada orders, cancels, and somebody tries to pay.")
+
+
+def _everything(service: type[Any]) -> Report:
+    return verify(service, scenario=CANCELLED, faults=Faults(duplicates=1), invariants=["replica-converges"])
+
+
+_FINDS = """class Cancelling(PaymentsService):
+    async def on_order_cancelled(self, event):
+        {body}
+"""
+
+
+def _with(body: str) -> str:
+    return _FINDS.format(body=body.strip("\n").replace("\n", "\n        "))
+
+
+too_early = WriteCode(
+    id="03.1-too-early",
+    task="Write `on_order_cancelled`: in time, too early, and twice.",
+    name="Cancelling",
+    prelude=PRELUDE,
+    starter=_with('await self.orders.update_one({"_id": event.id}, {"$set": {"status": "cancelled"}})'),
+    solution=_with(
+        """
+before = {"_id": event.id, "version": event.version - 1}
+cancelled = {"status": "cancelled", "version": event.version}
+if await self.orders.find_one_and_update(before, {"$set": cancelled}):
+    return
+copy = await self.orders.find_one({"_id": event.id})
+if copy is None or copy["version"] < event.version:
+    raise NotYet(event.id)
+"""
+    ),
+    hints=(
+        "Which version must the copy have, so that this event may change it?",
+        "find_one_and_update with the version before in the filter tells you whether it fitted. If it did not, there are "
+        "two reasons: too early, or already done. They need different answers.",
+        "Too early: no copy, or its version is lower than the event's. Raise NotYet, and the bus brings it again. Already "
+        "done: the copy's version is not lower. Return, and it is acknowledged.",
+    ),
+    misconceptions=(
+        Misconception(
+            "by id alone, with the version",
+            _with(
+                """
+cancelled = {"status": "cancelled", "version": event.version}
+await self.orders.update_one({"_id": event.id}, {"$set": cancelled})
+"""
+            ),
+            "An update that finds nothing changes nothing and says nothing: the early cancellation is acknowledged, and gone.",
+            fails="a cancellation that comes first",
+        ),
+        Misconception(
+            "the event's own version",
+            _with(
+                """
+before = {"_id": event.id, "version": event.version}
+if await self.orders.find_one_and_update(before, {"$set": {"status": "cancelled"}}) is None:
+    raise NotYet(event.id)
+"""
+            ),
+            "The event carries the version that it makes. The copy is still at the one before: event.version - 1.",
+            fails="a cancellation in time",
+        ),
+        Misconception(
+            "the version left as it was",
+            _with('await self.orders.update_one({"_id": event.id}, {"$set": {"status": "cancelled"}})'),
+            "Write the version that the event carries, too: whatever builds on this change will look for it.",
+            fails="a cancellation in time",
+        ),
+        Misconception(
+            "one version too far",
+            _with(
+                """
+before = {"_id": event.id, "version": event.version - 1}
+cancelled = {"status": "cancelled", "version": event.version + 1}
+if await self.orders.find_one_and_update(before, {"$set": cancelled}) is None:
+    raise NotYet(event.id)
+"""
+            ),
+            "The event carries the version that the change makes; it is to be copied, and not raised once more.",
+            fails="a cancellation in time",
+        ),
+        Misconception(
+            "the copy deleted",
+            _with('await self.orders.delete_one({"_id": event.id})'),
+            "Who pays a deleted order is told that there is none, and nobody can see why. Keep the copy, and mark it.",
+            fails="a cancellation in time",
+        ),
+    ),
+    parts=(
+        Part("a cancellation in time", _in_time),
+        Part("a cancellation that comes first", _too_early),
+        Part("a cancellation that comes twice", _twice),
+        explored("every order of events", _everything),
+    ),
+)
+
+EXERCISES = (too_early,)

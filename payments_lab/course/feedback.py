@@ -1,0 +1,82 @@
+"""What a student reads after a check: one plain line first, the details folded below."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from payments_lab.course.outcome import Outcome, Picture
+from payments_lab.diagrams.wrapping import wrap
+
+WIDTH = 96
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """The answer to a check, as text and as HTML that follows the notebook's theme. ``ok`` is whether it passes."""
+
+    exercise: str
+    ok: bool
+    line: str
+    outcomes: Sequence[Outcome] = ()
+    hint: str = ""
+
+    def text(self) -> str:
+        lines = _wrapped(f"{_mark(self.ok)} {self.exercise}: {self.line}", "  ")
+        lines += [line for each in self.outcomes for line in _wrapped(_told(each), "    ", "  ")]
+        if self.hint:
+            lines += _wrapped(f"→ {self.hint}", "  ")
+        for picture in self._pictures():
+            lines += ["", picture.text()]
+        return "\n".join(lines)
+
+    def html(self) -> str:
+        colour = "var(--jp-success-color1,#2e7d32)" if self.ok else "var(--jp-warn-color0,#b35c00)"
+        head = f'<span style="color:{colour};font-weight:600">{_mark(self.ok)} {escape(self.exercise)}</span>'
+        hint = f"<p>→ {escape(self.hint)}</p>" if self.hint else ""
+        return f"<div><p>{head} {escape(self.line)}</p>{hint}{self._details()}</div>"
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return {"text/plain": self.text(), "text/html": self.html()}
+
+    def _details(self) -> str:
+        if not self.outcomes:
+            return ""
+        parts = "".join(f"<li>{escape(_told(each))}</li>" for each in self.outcomes)
+        drawn = "".join(f"<div>{_drawn(each)}</div>" for each in self._pictures())
+        passed = sum(each.passed for each in self.outcomes)
+        summary = f"{passed} of {len(self.outcomes)} parts pass" + (", with a picture" if drawn else "")
+        listed = f'<ul style="list-style:none;padding-left:1em">{parts}</ul>'
+        return f"<details{_unfolded(drawn)}><summary>{summary}</summary>{listed}{drawn}</details>"
+
+    def _pictures(self) -> Sequence[Picture]:
+        """Those of the first part that shows any: of a failed one where there is one."""
+        first = sorted(self.outcomes, key=lambda each: each.passed)
+        return next((each.pictures for each in first if each.pictures), ())
+
+
+def _unfolded(drawn: str) -> str:
+    return " open" if drawn else ""
+
+
+def _mark(ok: bool) -> str:
+    return "✓" if ok else "✗"
+
+
+def _told(outcome: Outcome) -> str:
+    return f"{_mark(outcome.passed)} {outcome.part}: {outcome.line}"
+
+
+def _drawn(picture: Picture) -> str:
+    bundle = picture._repr_mimebundle_()  # pyright: ignore[reportPrivateUsage]
+    return bundle.get("image/svg+xml") or bundle.get("text/html") or f"<pre>{escape(picture.text())}</pre>"
+
+
+def _wrapped(text: str, hang: str, indent: str = "") -> list[str]:
+    first, *rest = wrap(text, WIDTH - len(hang) - len(indent), even=False)
+    return [indent + first, *(hang + line for line in rest)]

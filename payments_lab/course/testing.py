@@ -1,0 +1,97 @@
+"""Write tests: they must pass on the right services and fail on each of the wrong ones."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from payments_lab.course.exercise import Exercise
+from payments_lab.course.outcome import Outcome, Part, Picture, Wrong, at_once, told
+
+PASSED = ""
+RIGHT = "right services pass"
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """A wrong service that tests should catch; ``sentence`` says what it does wrong."""
+
+    name: str
+    service: type[Any]
+    sentence: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WriteTests(Exercise):
+    """The student writes a class of pytest-style tests.
+
+    ``fixtures`` makes what tests may ask for by the names of their parameters, anew for each test, from a service.
+    ``show`` draws what a wrong service does.
+    """
+
+    kind: ClassVar[str] = "write tests"
+
+    right: Sequence[type[Any]]
+    mutants: Sequence[Mutant]
+    fixtures: Callable[[type[Any]], Awaitable[Mapping[str, Any]]]
+    show: Callable[[type[Any]], Awaitable[Picture]]
+
+    def attempt(self, answer: Any) -> list[Outcome]:
+        tests = collect(answer)
+        outcomes = [Part(RIGHT, self._accept).run(tests)]
+        return outcomes + [Part(f"catches: {each.name}", self._catch(each)).run(tests) for each in self.mutants]
+
+    def _accept(self, tests: Mapping[str, Callable[..., Any]]) -> str:
+        for service in self.right:
+            for name, test in tests.items():
+                said = self._play(test, service)
+                if said != PASSED:
+                    raise Wrong(f"{name} fails on a service that is right: {said}")
+        return f"{_count(len(tests), 'test')}, {_count(len(self.right), 'right service')}"
+
+    def _catch(self, mutant: Mutant) -> Callable[[Any], str]:
+        def trial(tests: Mapping[str, Callable[..., Any]]) -> str:
+            for name, test in tests.items():
+                if self._play(test, mutant.service) != PASSED:
+                    return f"{name} fails on it, as it should"
+            raise Wrong(f"no test notices that it {mutant.sentence}", at_once(self._show(mutant.service)))
+
+        return trial
+
+    async def _show(self, service: type[Any]) -> Picture:
+        return await self.show(service)
+
+    def _play(self, test: Callable[..., Any], service: type[Any]) -> str:
+        return at_once(self._outcome(test, service))
+
+    async def _outcome(self, test: Callable[..., Any], service: type[Any]) -> str:
+        offered = await self.fixtures(service)
+        asked = list(inspect.signature(test).parameters)
+        unknown = [name for name in asked if name not in offered]
+        if unknown:
+            raise Wrong(f"{test.__name__} asks for {unknown[0]}; a test may ask for {', '.join(offered)}")
+        try:
+            result = test(**{name: offered[name] for name in asked})
+            if inspect.isawaitable(result):
+                await result
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # pytest.fail raises one that is no Exception
+            return told(error)
+        return PASSED
+
+
+def collect(answer: Any) -> dict[str, Callable[..., Any]]:
+    """The tests of a class by their names, as pytest would find them. Wrong where there is none."""
+    if not inspect.isclass(answer):
+        raise Wrong("give the class of your tests to check, without parentheses")
+    tests = {name: getattr(answer(), name) for name in vars(answer) if name.startswith("test")}
+    if not tests:
+        raise Wrong("there is no test yet: a test is a method whose name begins with test_")
+    return tests
+
+
+def _count(number: int, what: str) -> str:
+    return f"one {what}" if number == 1 else f"{number} {what}s"
