@@ -100,17 +100,4 @@ def _judged(exercise: Exercise, outcomes: list[Outcome]) -> Feedback:
     if known is not None:
         record.misconceptions[known.name] = record.misconceptions.get(known.name, 0) + 1
     diary.write(progress)
-    return Feedback(exercise.id, ok, _line(outcomes), outcomes, known.hint if known else "")
-
-
-def _line(outcomes: list[Outcome]) -> str:
-    failed = [each for each in outcomes if not each.passed]
-    if not failed:
-        return outcomes[-1].line
-    if len(failed) == 1:
-        return f"not yet. {_capital(failed[0].line)}"
-    return f"not yet, {len(outcomes) - len(failed)} of {len(outcomes)} parts pass. First: {failed[0].line}"
-
-
-def _capital(sentence: str) -> str:
-    return sentence[:1].upper() + sentence[1:]
+    return Feedback(exercise.id, ok, exercise.summary(outcomes), outcomes, known.hint if known else "")

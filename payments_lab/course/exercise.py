@@ -63,6 +63,16 @@ class Exercise(ABC):
     def attempt(self, answer: Any) -> list[Outcome]:
         """Try ``answer`` from every side; all parts run, also after one that failed. Wrong where it is no answer."""
 
+    def summary(self, outcomes: Sequence[Outcome]) -> str:
+        """The one line that a student reads first."""
+        failed = [each for each in outcomes if not each.passed]
+        if not failed:
+            return outcomes[-1].line
+        first = failed[0].line
+        if len(outcomes) == 1:
+            return f"not yet. {first[:1].upper()}{first[1:]}"
+        return f"not yet, {len(outcomes) - len(failed)} of {len(outcomes)} parts pass. {failed[0].part}: {first}"
+
     def answer_in(self, source: str) -> Any:
         """What a cell with this ``source`` gives to the check; Wrong where the cell itself fails."""
         namespace: dict[str, Any] = {"__name__": f"exercise {self.id}"}

@@ -69,7 +69,8 @@ def _mark(ok: bool) -> str:
 
 
 def _told(outcome: Outcome) -> str:
-    return f"{_mark(outcome.passed)} {outcome.part}: {outcome.line}"
+    at = f", at `{outcome.where}`" if outcome.where else ""
+    return f"{_mark(outcome.passed)} {outcome.part}: {outcome.line}{at}"
 
 
 def _drawn(picture: Picture) -> str:

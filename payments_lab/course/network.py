@@ -41,7 +41,8 @@ class BeTheNetwork(Exercise):
         except Wrong as wrong:
             return [Outcome(PART, False, str(wrong), wrong.pictures)]
         if not broken:
-            return [Outcome(PART, False, "nothing breaks: all is well in the end", [lab.timeline("What you did")])]
+            said = f"nothing breaks: after {', '.join(map(repr, answer)) or 'an empty list'} all is well in the end"
+            return [Outcome(PART, False, said, [lab.timeline("What you did")])]
         worth = "that is par" if departures <= self.par else f"par is {self.par}: can you do it with less?"
         line = f"{broken}. Yours {departures}, {worth}"
         return [Outcome(PART, departures <= self.par, line, [lab.timeline("What you did")])]

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Any, Protocol, cast
 
 from payments_lab.ports.immediate import immediately
-
-THE_PACKAGE = "payments_lab"
 
 
 class Picture(Protocol):
@@ -31,17 +28,20 @@ class Wrong(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one part went. ``line`` says what was tried when it ``passed``, and what is wrong when it did not."""
+    """How one part went. ``line`` says what was tried when it ``passed``, and what is wrong when it did not; ``where`` is
+    the line of the answer's own code that raised.
+    """
 
     part: str
     passed: bool
     line: str
     pictures: Sequence[Picture] = field(default=(), compare=False)
+    where: str = ""
 
     @property
-    def behaviour(self) -> tuple[str, bool, str]:
-        """What two answers that behave alike have in common."""
-        return self.part, self.passed, self.line
+    def behaviour(self) -> tuple[str, str]:
+        """What two answers that fail alike have in common."""
+        return self.part, self.line
 
 
 Trial = Callable[[Any], Awaitable[str] | str]
@@ -64,7 +64,7 @@ class Part:
         except Wrong as wrong:
             return Outcome(self.name, False, str(wrong), wrong.pictures)
         except Exception as error:
-            return Outcome(self.name, False, told(error))
+            return Outcome(self.name, False, told(error), where=where(error))
         return Outcome(self.name, True, line)
 
 
@@ -80,12 +80,17 @@ def at_once(coroutine: Coroutine[Any, Any, Any]) -> Any:
 
 
 def told(error: BaseException) -> str:
-    """An error of the answer's own code, with its line where it has one."""
+    """An error of the answer's own code."""
     message = str(error).partition("\n")[0]
-    said = f"it raises {type(error).__name__}" + (f": {message}" if message else "")
-    for line in _lines_of_the_answer(error.__traceback__):
-        return f"{said}, at `{line}`"
-    return said
+    return f"it raises {type(error).__name__}" + (f": {message}" if message else "")
+
+
+def where(error: BaseException) -> str:
+    """The innermost line of a notebook's cell that an error went through, or ""."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if frame.line and "ipykernel" in frame.filename:
+            return frame.line
+    return ""
 
 
 def expect(found: object, wanted: object, what: str, *pictures: Picture) -> None:
@@ -96,10 +101,3 @@ def expect(found: object, wanted: object, what: str, *pictures: Picture) -> None
 
 def _shown(value: object) -> str:
     return value if isinstance(value, str) else repr(value)
-
-
-def _lines_of_the_answer(trace: TracebackType | None) -> Iterator[str]:
-    """The innermost line that a student wrote; code of a cell has no file on disk beside the package."""
-    for frame in reversed(traceback.extract_tb(trace)):
-        if frame.line and ("ipykernel" in frame.filename or frame.filename.startswith("<ipython")):
-            yield frame.line

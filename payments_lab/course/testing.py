@@ -43,6 +43,17 @@ class WriteTests(Exercise):
         outcomes = [Part(RIGHT, self._accept).run(tests)]
         return outcomes + [Part(f"catches: {each.name}", self._catch(each)).run(tests) for each in self.mutants]
 
+    def summary(self, outcomes: Sequence[Outcome]) -> str:
+        accepted, *catches = outcomes
+        if not accepted.passed or not catches:
+            return f"not yet. {accepted.line[:1].upper()}{accepted.line[1:]}"
+        caught = sum(each.passed for each in catches)
+        said = f"your tests caught {caught} of {len(catches)} wrong services"
+        survivor = next((mutant for mutant, each in zip(self.mutants, catches, strict=True) if not each.passed), None)
+        return (
+            f"{said}; this one survived: it {survivor.sentence}" if survivor else f"{said}, and pass on the right ones"
+        )
+
     def _accept(self, tests: Mapping[str, Callable[..., Any]]) -> str:
         for service in self.right:
             for name, test in tests.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import AsyncMock
@@ -27,7 +27,7 @@ CREATED = OrderCreated(
     version=0,
     status=OrderStatus.CREATED,
     user_id="ada",
-    expires_at=datetime(2026, 1, 1, 12, 15, tzinfo=timezone.utc),
+    expires_at=datetime(2026, 1, 1, 12, 15, tzinfo=UTC),
     ticket=Ticket(id="tkt_1", price=2000, currency="usd"),
 )
 
@@ -493,9 +493,9 @@ tests_of_the_copy = WriteTests(
             _tests(
                 the_copy=_COPY,
                 the_ack=_HEARD + "delivery.ack.assert_awaited_once",
-                save_before_ack=_ORDER.replace("with pytest.raises(RuntimeError):\n    await", "try:\n    await").replace(
-                    "(delivery)\n", "(delivery)\nexcept RuntimeError:\n    pass\n", 1
-                ),
+                save_before_ack=_ORDER.replace(
+                    "with pytest.raises(RuntimeError):\n    await", "try:\n    await"
+                ).replace("(delivery)\n", "(delivery)\nexcept RuntimeError:\n    pass\n", 1),
                 twice=_HEARD + _HEARD + "assert len(payments.orders.documents()) == 1",
             ),
             "`delivery.ack.assert_awaited_once` without parentheses names the assertion, and asserts nothing.",

@@ -8,9 +8,14 @@ from typing import Any
 from payments_lab.course.code import WriteCode, explored
 from payments_lab.course.exercise import Misconception
 from payments_lab.course.outcome import Part, expect
+from payments_lab.course.testing import RIGHT, Mutant, WriteTests
+from payments_lab.diagrams import Story
 from payments_lab.explore import Cancel, Faults, Pay, Scenario, verify
 from payments_lab.explore.report import Report
 from payments_lab.lab import Lab
+from payments_lab.shop.errors import NotYet
+from payments_lab.shop.events import OrderCancelled, TicketReference
+from payments_lab.shop.payments import PaymentsService
 
 PRELUDE = """
 from payments_lab import NotYet, PaymentsService
@@ -168,4 +173,178 @@ if await self.orders.find_one_and_update(before, {"$set": cancelled}) is None:
     ),
 )
 
-EXERCISES = (too_early,)
+# 03.2: tests of the cancellation
+
+GAP = OrderCancelled(id="ord_1", version=2, ticket=TicketReference(id="tkt_1"))
+NEXT = OrderCancelled(id="ord_1", version=1, ticket=TicketReference(id="tkt_1"))
+
+
+class _ByHand(PaymentsService):
+    async def on_order_cancelled(self, event: OrderCancelled) -> None:
+        before = {"_id": event.id, "version": event.version - 1}
+        cancelled = {"status": "cancelled", "version": event.version}
+        if await self.orders.find_one_and_update(before, {"$set": cancelled}) is None:
+            await self.missed(event)
+
+    async def missed(self, event: OrderCancelled) -> None:
+        copy = await self.orders.find_one({"_id": event.id})
+        if copy is None or copy["version"] < event.version:
+            raise NotYet(event.id)
+
+
+class _Deaf(PaymentsService):
+    async def on_order_cancelled(self, event: OrderCancelled) -> None:
+        return None
+
+
+class _StatusAlone(PaymentsService):
+    async def on_order_cancelled(self, event: OrderCancelled) -> None:
+        if await self.orders.find_one({"_id": event.id, "version": event.version - 1}) is None:
+            await _ByHand.missed(self, event)  # pyright: ignore[reportArgumentType]
+            return
+        await self.orders.update_one({"_id": event.id}, {"$set": {"status": "cancelled"}})
+
+
+class _SwallowsTheGap(_ByHand):
+    async def missed(self, event: OrderCancelled) -> None:
+        return None
+
+
+class _LeapsTheGap(PaymentsService):
+    async def on_order_cancelled(self, event: OrderCancelled) -> None:
+        cancelled = {"status": "cancelled", "version": event.version}
+        if await self.orders.find_one_and_update({"_id": event.id}, {"$set": cancelled}) is None:
+            raise NotYet(event.id)
+
+
+class _WaitsForThePast(_ByHand):
+    async def missed(self, event: OrderCancelled) -> None:
+        raise NotYet(event.id)
+
+
+async def _one_order(service: type[Any]) -> Mapping[str, Any]:
+    lab = Lab(payments=service)
+    await lab.orders.create(user_id="ada", price=2000)
+    await lab.settle()
+    return {"payments": lab.payments, "cancelled": NEXT, "too_early": GAP}
+
+
+async def _drawn(service: type[Any]) -> Story:
+    lab = Lab(payments=service)
+    await lab.orders.create(user_id="ada", price=2000)
+    await lab.orders.cancel("ord_1")
+    await lab.bus.deliver("#2 payments-service")
+    await lab.settle()
+    return lab.timeline("Cancelled, too early at first")
+
+
+def _tests(**methods: str) -> str:
+    written = (
+        f"    async def test_{name}(self, payments, cancelled, too_early):\n"
+        + "".join(f"        {line}\n" for line in body.strip().splitlines())
+        for name, body in methods.items()
+    )
+    return "class TestsOfCancelling:\n" + "\n".join(written)
+
+
+_STATUS = """
+await payments.on_order_cancelled(cancelled)
+copy = await payments.orders.find_one({"_id": "ord_1"})
+assert (copy["status"], copy["version"]) == ("cancelled", 1)
+"""
+_GAP = """
+with pytest.raises(NotYet):
+    await payments.on_order_cancelled(too_early)
+copy = await payments.orders.find_one({"_id": "ord_1"})
+assert copy["status"] == "created"
+"""
+_TWICE = """
+await payments.on_order_cancelled(cancelled)
+await payments.on_order_cancelled(cancelled)
+"""
+
+tests_of_cancelling = WriteTests(
+    id="03.2-tests-of-cancelling",
+    task="Test the status, the version, the gap, and the second time.",
+    name="TestsOfCancelling",
+    prelude="import pytest\nfrom payments_lab import NotYet\n",
+    starter=_tests(
+        the_status="""
+await payments.on_order_cancelled(cancelled)
+copy = await payments.orders.find_one({"_id": "ord_1"})
+assert copy["status"] == "cancelled"
+"""
+    ),
+    solution=_tests(the_status_and_the_version=_STATUS, a_gap=_GAP, twice=_TWICE),
+    hints=(
+        "The status is one of the things that the event changes. And what if it does not fit?",
+        "too_early makes version 2, and the copy is at version 0. A right service raises NotYet and changes nothing.",
+        "Three tests: after cancelled the copy is (cancelled, 1); too_early raises NotYet and leaves it created; "
+        "cancelled heard twice raises nothing.",
+    ),
+    misconceptions=(
+        Misconception(
+            "the status alone",
+            _tests(
+                the_status=_STATUS.replace(
+                    '(copy["status"], copy["version"]) == ("cancelled", 1)', 'copy["status"] == "cancelled"'
+                ),
+                a_gap=_GAP,
+                twice=_TWICE,
+            ),
+            "Whoever comes next looks for the version. Assert it beside the status.",
+            "catches: status without version",
+        ),
+        Misconception(
+            "no gap",
+            _tests(the_status=_STATUS, twice=_TWICE),
+            "The gap is what is usually left out: deliver too_early to a copy at version 0.",
+            "catches: swallows the gap",
+        ),
+        Misconception(
+            "never twice",
+            _tests(the_status=_STATUS, a_gap=_GAP),
+            "A cancellation that was applied comes again one day, and must be taken quietly.",
+            "catches: waits for the past",
+        ),
+        Misconception(
+            "the gap is closed",
+            _tests(
+                the_status=_STATUS,
+                a_gap="await payments.on_order_cancelled(too_early)",
+                twice=_TWICE,
+            ),
+            "A right service refuses what comes too early: it raises NotYet, so that the bus brings it again. Expect "
+            "that, with pytest.raises.",
+            RIGHT,
+        ),
+        Misconception(
+            "an unchanged copy is enough",
+            _tests(
+                the_status=_STATUS,
+                a_gap="""
+with suppress(NotYet):
+    await payments.on_order_cancelled(too_early)
+copy = await payments.orders.find_one({"_id": "ord_1"})
+assert copy["status"] == "created"
+""",
+                twice=_TWICE,
+            ).replace("class ", "from contextlib import suppress\n\n\nclass ", 1),
+            "Unchanged, yes; but was it asked for again? One that returns quietly is acknowledged, and the cancellation is "
+            "gone. pytest.raises(NotYet) sees the difference, suppress does not.",
+            "catches: swallows the gap",
+        ),
+    ),
+    right=(PaymentsService, _ByHand),
+    mutants=(
+        Mutant("hears nothing", _Deaf, "does nothing at all"),
+        Mutant("status without version", _StatusAlone, "changes the status and leaves the version"),
+        Mutant("swallows the gap", _SwallowsTheGap, "acknowledges what came too early, and loses it"),
+        Mutant("leaps the gap", _LeapsTheGap, "applies version 2 onto version 0"),
+        Mutant("waits for the past", _WaitsForThePast, "asks again and again for what it has applied already"),
+    ),
+    fixtures=_one_order,
+    show=_drawn,
+)
+
+EXERCISES = (too_early, tests_of_cancelling)
