@@ -11,8 +11,6 @@ from payments_lab.course.exercise import Exercise, Misconception
 from payments_lab.course.outcome import Outcome, Wrong
 from payments_lab.explore.report import Report
 
-PART = "the story, with that guard"
-
 
 @dataclass(frozen=True, kw_only=True)
 class Diagnose(Exercise):
@@ -26,7 +24,7 @@ class Diagnose(Exercise):
     def attempt(self, answer: Any) -> list[Outcome]:
         if answer not in self.guards:
             raise Wrong(f"{answer!r} is none of the guards; there are {', '.join(map(repr, self.guards))}")
-        return [explored(PART, self.explore).run(self.guards[answer])]
+        return [explored(_with(answer), self.explore).run(self.guards[answer])]
 
 
 def diagnosis(
@@ -48,8 +46,13 @@ def diagnosis(
         solution=f"missing = {cure!r}".replace("'", '"'),
         hints=hints,
         misconceptions=tuple(
-            Misconception(guard, f"missing = {guard!r}".replace("'", '"'), hint, PART) for guard, hint in wrong.items()
+            Misconception(guard, f"missing = {guard!r}".replace("'", '"'), hint, _with(guard))
+            for guard, hint in wrong.items()
         ),
         guards=guards,
         explore=explore,
     )
+
+
+def _with(guard: str) -> str:
+    return f"the story, with {guard}"

@@ -28,8 +28,9 @@ class Wrong(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one part went. ``line`` says what was tried when it ``passed``, and what is wrong when it did not; ``where`` is
-    the line of the answer's own code that raised.
+    """How one part went. ``line`` says what was tried when it ``passed``, and what is wrong when it did not.
+
+    ``where`` is the line of the answer's own code that raised.
     """
 
     part: str
