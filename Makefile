@@ -44,7 +44,7 @@ kills: $(READY) ## 2,000 orders on real brokers while services and brokers are k
 	PAYMENTS_LAB_KILL_ORDERS=2000 $(BIN)/python -m pytest -q tests/distributed
 
 notebooks: $(READY) ## run the notebooks again and save their outputs; NOTEBOOKS=notebooks/00-welcome.ipynb for one
-	$(BIN)/python -m nbconvert --config .ci/notebooks.py $(NOTEBOOKS)
+	PAYMENTS_LAB_PROGRESS= $(BIN)/python -m nbconvert --config .ci/notebooks.py $(NOTEBOOKS)
 
 lock: $(READY) ## write both requirements.lock anew from pyproject.toml; LOCK_ARGS=--upgrade for newer versions
 	$(UV) pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes --no-header \

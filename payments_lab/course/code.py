@@ -11,7 +11,7 @@ from payments_lab.course.outcome import Outcome, Part, Wrong
 from payments_lab.explore.report import Report
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class WriteCode(Exercise):
     """``parts`` try the class or function that the student wrote, each from one side."""
 

@@ -12,7 +12,7 @@ from payments_lab.course.outcome import Outcome, Wrong
 from payments_lab.explore.report import Report
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Diagnose(Exercise):
     """``guards`` are the service with one guard each, by the guard's name; ``explore`` tries one of them."""
 

@@ -25,7 +25,7 @@ class Misconception:
     fails: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Exercise(ABC):
     """One exercise of the course; ``id`` is ``"03.1-too-early"``: its chapter, its place there, a name.
 
@@ -71,7 +71,9 @@ class Exercise(ABC):
         first = failed[0].line
         if len(outcomes) == 1:
             return f"not yet. {first[:1].upper()}{first[1:]}"
-        return f"not yet, {len(outcomes) - len(failed)} of {len(outcomes)} parts pass. {failed[0].part}: {first}"
+        return (
+            f"not yet, {len(outcomes) - len(failed)} of {len(outcomes)} parts pass. Look at “{failed[0].part}”: {first}"
+        )
 
     def answer_in(self, source: str) -> Any:
         """What a cell with this ``source`` gives to the check; Wrong where the cell itself fails."""

@@ -25,7 +25,7 @@ class Feedback:
 
     def text(self) -> str:
         lines = _wrapped(f"{_mark(self.ok)} {self.exercise}: {self.line}", "  ")
-        lines += [line for each in self.outcomes for line in _wrapped(_told(each), "    ", "  ")]
+        lines += [line for each in self._parts() for line in _wrapped(_told(each), "    ", "  ")]
         if self.hint:
             lines += _wrapped(f"→ {self.hint}", "  ")
         for picture in self._pictures():
@@ -45,14 +45,18 @@ class Feedback:
         return {"text/plain": self.text(), "text/html": self.html()}
 
     def _details(self) -> str:
-        if not self.outcomes:
-            return ""
-        parts = "".join(f"<li>{escape(_told(each))}</li>" for each in self.outcomes)
+        parts = "".join(f"<li>{escape(_told(each))}</li>" for each in self._parts())
         drawn = "".join(f"<div>{_drawn(each)}</div>" for each in self._pictures())
+        if not parts:
+            return drawn
         passed = sum(each.passed for each in self.outcomes)
         summary = f"{passed} of {len(self.outcomes)} parts pass" + (", with a picture" if drawn else "")
         listed = f'<ul style="list-style:none;padding-left:1em">{parts}</ul>'
         return f"<details{_unfolded(drawn)}><summary>{summary}</summary>{listed}{drawn}</details>"
+
+    def _parts(self) -> Sequence[Outcome]:
+        """Those that say more than the one line."""
+        return self.outcomes if len(self.outcomes) > 1 else ()
 
     def _pictures(self) -> Sequence[Picture]:
         """Those of the first part that shows any: of a failed one where there is one."""

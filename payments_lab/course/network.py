@@ -19,7 +19,7 @@ ACCIDENTS = ("ack lost", "crash")
 _DELIVERY = re.compile(r"(?P<subject>[a-z]+:[a-z]+)(?P<again> again)?(?:, (?P<accident>ack lost|crash))?")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class BeTheNetwork(Exercise):
     """The student writes a list such as ``["order:cancelled", "order:created, ack lost", "order:created again"]``.
 

@@ -12,7 +12,7 @@ from payments_lab.course.outcome import Outcome, Wrong
 PART = "the prediction"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Predict(Exercise):
     """``truth`` is what happens, ``question`` what is asked, ``because`` why; ``wrong`` are answers that people give,
     each with its hint.

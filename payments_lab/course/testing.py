@@ -23,7 +23,7 @@ class Mutant:
     sentence: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class WriteTests(Exercise):
     """The student writes a class of pytest-style tests.
 

@@ -151,7 +151,7 @@ if await orders.find_one_and_update(current, {"$set": {"status": status}}) is No
     raise Stale(order.id)
 """
             ),
-            "The filter is right, and the version stays: the second save still fits. Raise it in the same update.",
+            "The version must change with every save, in the same update; while it stays, the second save still fits.",
             "a save on its own",
         ),
         Misconception(
@@ -221,7 +221,10 @@ async def _delivered(service: Any, *, crash: bool) -> SimulatedBus:
 
 async def _copied(service: type[Any]) -> str:
     payments = service()
-    bus = await _delivered(payments, crash=False)
+    bus = SimulatedBus(LabClock())
+    await bus.client("payments").subscribe("order:created", payments.on_order_created, queue="payments-service")
+    await bus.client("orders").publish("order:created", CREATED.to_bytes())
+    await bus.deliver_next()
     copies = payments.orders.documents()
     expect(len(copies), 1, "the number of copies", tell("One order", bus.log, bus.messages))
     expect(copies[0]["price"], 2000, "the price of the copy")

@@ -230,7 +230,7 @@ def _everything(orders: type[Any]) -> Report:
     return verify(orders=orders, scenario=PAID, faults=Faults(duplicates=1), invariants=rules)
 
 
-_HEAD = """class Completing(OrdersService):
+_HEAD = """class Completes(OrdersService):
     async def on_payment_created(self, event):
         order = await self.get(event.order_id)
 """
@@ -243,7 +243,7 @@ def _completing(body: str) -> str:
 completing = WriteCode(
     id="07.2-complete-an-order",
     task="Complete the order that was paid, and tell the others.",
-    name="Completing",
+    name="Completes",
     prelude="from payments_lab import NotYet\nfrom payments_lab.shop.events import OrderCompleted\nfrom payments_lab.shop.orders import OrdersService\n",
     starter=_completing(
         """

@@ -182,7 +182,7 @@ keyed = WriteCode(
         Misconception(
             "no key after all",
             _keyed('self.ids.new("key")').replace(", options)", ")").replace("        options", "        unused"),
-            "Without a key each request is a new charge. (The library makes a random one for itself, for its own retries.)",
+            "Without a key, or with a new one for each click, each click is a charge. (The library makes up a random one, for its own retries.)",
             "every order of two clicks",
         ),
         Misconception(

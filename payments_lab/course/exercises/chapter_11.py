@@ -150,19 +150,6 @@ await self.refund(payment.stripe_id)
             "an order that nobody cancelled",
         ),
         Misconception(
-            "the version instead of the status",
-            _refunding(
-                """
-await super().save(payment)
-order = await self.orders.find_one({"_id": payment.order_id})
-if order["version"] > 1:
-    await self.refund(payment.stripe_id)
-"""
-            ),
-            "A cancellation makes version 1 of this order. But a completed one would, too: ask for the status.",
-            "cancelled while it is paid",
-        ),
-        Misconception(
             "writes no payment",
             _refunding(
                 """
