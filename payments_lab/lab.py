@@ -20,7 +20,7 @@ from payments_lab.shop.inbox import StripeInbox
 from payments_lab.shop.listeners import start_listeners
 from payments_lab.shop.orders import OrdersPorts, OrdersService
 from payments_lab.shop.payments import PaymentsPorts, PaymentsService
-from payments_lab.stores.embedded import EmbeddedDatabase
+from payments_lab.stores.embedded import EmbeddedCollection, EmbeddedDatabase
 from payments_lab.stores.jobs import EmbeddedRedis
 from payments_lab.timeline import Exchange, tell
 
@@ -94,9 +94,14 @@ class Lab:
         """What happened so far, as a sequence diagram."""
         return tell(title, self.bus.log, self.bus.messages, self._exchanges)
 
+    @property
+    def collections(self) -> list[str]:
+        """The collections that are in use so far, as :meth:`documents` names them."""
+        return sorted(self._collections())
+
     def documents(self, name: str) -> Table:
         """The documents of a collection, ``"payments.orders"`` for the orders that payments keeps."""
-        known = {each.resource: each for database in self._databases.values() for each in database.collections}
+        known = self._collections()
         if name not in known:
             raise KeyError(f"there is no collection {name!r}; known are {', '.join(sorted(known))}")
         return Table.of_documents(known[name].documents(), title=name)
@@ -126,6 +131,9 @@ class Lab:
         """The subject of every event, in the order in which each was first delivered."""
         deliveries = (record for record in self.bus.log if record.happening is Happening.DELIVERED)
         return list({record.sequence: record.subject for record in deliveries}.values())
+
+    def _collections(self) -> dict[str, EmbeddedCollection]:
+        return {each.resource: each for database in self._databases.values() for each in database.collections}
 
     def _orders(self, service: type[OrdersService]) -> OrdersService:
         orders = self._databases["orders"]["orders"]
