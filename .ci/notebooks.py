@@ -10,3 +10,14 @@ c.ExecutePreprocessor.store_widget_state = False
 c.ClearMetadataPreprocessor.enabled = True
 c.ClearMetadataPreprocessor.preserve_nb_metadata_mask = {"kernelspec", ("language_info", "name")}
 c.ClearMetadataPreprocessor.preserve_cell_metadata_mask = {"tags"}
+
+
+def picture_alone(notebook, resources):
+    """Of a view keep the picture: whoever opens the notebook later has no kernel that knows the controls."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
+    return notebook, resources
+
+
+c.Exporter.preprocessors = [picture_alone]

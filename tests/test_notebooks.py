@@ -60,6 +60,7 @@ CLOSING = ("## What to remember", "**Not proved here:**", "**Next:**")
 DIFFERS_BY_MACHINE = re.compile(
     r"\b0x[0-9a-f]{6,}|/(home|root|tmp|usr|opt|Users|work)/|\b[A-Z]:\\\\|site-packages|\x1b\["
 )
+WIDGET = "application/vnd.jupyter.widget-view+json"
 ANYTHING = {"Exception", "BaseException"}
 
 Cell = dict[str, Any]
@@ -155,6 +156,13 @@ def picture_without_text(cells: list[Cell]) -> Iterator[str]:
                 yield f"{cell['id']} shows a script"
 
 
+def control_without_kernel(cells: list[Cell]) -> Iterator[str]:
+    """JupyterLab prefers a widget to its picture, and has nothing to show where its kernel is gone."""
+    for cell in only(cells, "code"):
+        if any(WIDGET in output.get("data", {}) for output in cell["outputs"]):
+            yield f"{cell['id']} holds a widget that no kernel knows"
+
+
 def failure_of_any_type(cells: list[Cell]) -> Iterator[str]:
     """An error that a cell expects is named, and the cell fails when it does not come."""
     for cell in only(cells, "code"):
@@ -192,6 +200,7 @@ RULES: tuple[Callable[[list[Cell]], Iterator[str]], ...] = (
     uncaught_error,
     output_of_one_machine,
     picture_without_text,
+    control_without_kernel,
     failure_of_any_type,
 )
 
@@ -251,6 +260,7 @@ SPOILED = (
     (output_of_one_machine, code("1", shown(text__plain="/home/ada/course"))),
     (picture_without_text, code("1", {"output_type": "display_data", "data": {"image/svg+xml": "<svg/>"}})),
     (picture_without_text, code("1", shown(text__html="<script>alert()</script>"))),
+    (control_without_kernel, code("1", {"output_type": "display_data", "data": {WIDGET: {"model_id": "1"}}})),
     (failure_of_any_type, code("try:\n    await pay()\nexcept KeyError:\n    pass")),
     (failure_of_any_type, code("try:\n    pay()\nexcept Exception as error:\n    assert error")),
     (failure_of_any_type, code("try:\n    pay()\nexcept:\n    assert True")),

@@ -121,7 +121,7 @@ class BusConsole(View):
                 "Crash before",
                 "the service dies before its effect",
                 self._crash("before"),
-                "danger",
+                "",
             ),
             "crash after": ("Crash after", "the service dies before it acknowledges", self._crash("after"), ""),
         }

@@ -9,7 +9,7 @@ from payments_lab.diagrams import Table
 from payments_lab.local_stripe.cards import TOKENS
 from payments_lab.ports.immediate import immediately
 from payments_lab.shop.errors import Declined, ShopError
-from payments_lab.views.controls import Deed, Told, button, choice, column, page
+from payments_lab.views.controls import Deed, Told, button, choice, column, page, row
 from payments_lab.views.view import View
 
 if TYPE_CHECKING:
@@ -54,12 +54,13 @@ class CheckoutForm(View):
     def build(self) -> Any:
         self.cards = choice("27em")
         self.cards.options = [(f"{_number(token)}  {_fate(token)}", token) for token in CARDS]
+        self.cards.value = CARDS[0]
         self.pay = button("Pay", "charge this card", self._pay, style="primary")
         self.told, self.answer = Told("choose a card, then pay"), page()
         return column(
             page(f"<b>Order {escape(self.order_id)}</b>, paid by {escape(self.user_id)}"),
             self.cards,
-            self.pay,
+            row(self.pay),
             self.told.line,
             self.answer,
         )

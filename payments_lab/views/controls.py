@@ -19,7 +19,7 @@ def toolkit() -> Any:
 
 
 def button(label: str, tooltip: str, press: Callable[[], None], *, style: str = "") -> Any:
-    """A push button; ``style`` is ``"primary"``, ``"danger"`` or nothing."""
+    """A push button; ``style`` is ``"primary"`` or nothing."""
 
     def pressed(_: object) -> None:
         press()

@@ -8,7 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from payments_lab.diagrams import Gap, Story, Table
-from payments_lab.views.controls import button, column, page, row, scrolling, side_by_side, toolkit, whenever
+from payments_lab.views.controls import button, column, page, row, side_by_side, toolkit, whenever
 from payments_lab.views.view import View
 
 if TYPE_CHECKING:
@@ -58,10 +58,10 @@ class Player(View):
         self.slider.layout.width = "24em"
         whenever(self.slider, self._fill)
         self.buttons = {
-            "first": button("⏮ First", "back to the beginning", partial(self._go, -last)),
+            "first": button("« First", "back to the beginning", partial(self._go, -last)),
             "previous": button("◀ Back", "one step back", partial(self._go, -1)),
             "next": button("Next ▶", "one step on", partial(self._go, 1), style="primary"),
-            "last": button("Last ⏭", "to where it breaks", partial(self._go, last)),
+            "last": button("Last »", "to where it breaks", partial(self._go, last)),
         }
         self.head, self.diagram, self.books = page(), page(), page()
         self._fill()
@@ -81,7 +81,7 @@ class Player(View):
             self.buttons[name].disabled = frame == last
         self.head.value = f'<span aria-live="polite">{self._words(frame, last)}</span>'
         self.books.value = side_by_side(*(table.html() for table in self.documents(frame)))
-        self.diagram.value = scrolling(self.story(frame).svg())
+        self.diagram.value = self.story(frame).svg()
 
     def _words(self, frame: int, last: int) -> str:
         place = f"step {frame + 1} of {last + 1}"

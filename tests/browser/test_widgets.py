@@ -71,6 +71,7 @@ class Notebook:
             self.page.wait_for_function(
                 "theme => document.body.dataset.jpThemeName === theme", arg=theme, timeout=PATIENCE
             )
+            self.page.locator("#jupyterlab-splash").wait_for(state="hidden")
             photograph(self.page, self._screenshots / f"{self.name}-{name}.png")
 
 
