@@ -3,3 +3,6 @@
 import os
 
 os.environ["PAYMENTS_LAB_PROGRESS"] = ""
+
+# What `payments-lab reset` keeps of a student's own work is theirs, and no part of the course.
+collect_ignore_glob = ["*.mine-*.ipynb"]
