@@ -22,6 +22,7 @@ class Collection:
 
     def solved(self) -> Table:
         """A row a student, a column a chapter: how many of its exercises are solved."""
+        number = len(self.reports)
         chapters = sorted({each.id[:2] for report in self.reports for each in report.exercises})
         rows = [
             (
@@ -31,7 +32,7 @@ class Collection:
             )
             for report in self.reports
         ]
-        return Table(("student", *chapters, "all"), rows, title=f"{len(self.reports)} students")
+        return Table(("student", *chapters, "all"), rows, title=f"{number} student{'s' if number != 1 else ''}")
 
     def predictions(self) -> Table:
         """A row for each answer to each question, with how many gave it."""
