@@ -96,7 +96,8 @@ def _judged(exercise: Exercise, outcomes: list[Outcome]) -> Feedback:
     diary, progress = _diary(), _diary().read()
     record = progress.record(exercise.id)
     record.tries += 1
-    record.solved = record.solved or ok
+    if ok and not record.solved:
+        record.solved, record.solved_alone = True, not record.revealed
     if known is not None:
         record.misconceptions[known.name] = record.misconceptions.get(known.name, 0) + 1
     diary.write(progress)

