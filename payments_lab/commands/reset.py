@@ -18,14 +18,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from payments_lab.course.pristine import CannotReset, forget_predictions, reset
-    from payments_lab.course.progress import Diary, progress_file
+    from payments_lab.course.progress import Diary, ProgressError, progress_file
 
-    notebook = find(arguments.notebook)
     try:
+        notebook = find(arguments.notebook, arguments.ref)
+        diary = Diary(progress_file(start=notebook.parent))
+        diary.read()  # a spoilt one is said before anything is changed
         done = reset(notebook, arguments.ref)
-    except CannotReset as error:
+    except (CannotReset, ProgressError) as error:
         raise WrongUse(str(error)) from error
-    forgotten = forget_predictions(Diary(progress_file(start=notebook.parent)), notebook.name[:2])
+    forgotten = forget_predictions(diary, notebook.name[:2])
     if arguments.json:
         kept = done.kept.name if done.kept else None
         told = {"notebook": notebook.name, "ref": done.ref, "kept": kept, "predictionsForgotten": forgotten}
@@ -38,19 +40,21 @@ def run(arguments: argparse.Namespace) -> int:
     return GOOD
 
 
-def find(word: str) -> Path:
-    """The notebook that a path, a name or a chapter's number means. WrongUse where that is none, or several."""
+def find(word: str, ref: str | None = None) -> Path:
+    """The notebook that a path, a name or a chapter's number means, also one that was deleted.
+
+    WrongUse where that is none, or several; CannotReset outside a clone, or where there is no such ``ref``.
+    """
+    from payments_lab.course.pristine import pristine_names
     from payments_lab.course.progress import course_folder
 
     given = Path(word)
-    if given.suffix == ".ipynb" and given.parent.is_dir() and (given.exists() or given.parent != Path()):
+    if given.suffix == ".ipynb" and (given.is_file() or (given.parent != Path() and given.parent.is_dir())):
         return given
     course = course_folder()
-    known = sorted(path for path in course.glob("*.ipynb") if ".mine-" not in path.name)
-    meant = [path for path in known if word in (path.name, path.stem) or path.name.startswith(f"{word}-")]
+    known = pristine_names(course, ref)
+    meant = [name for name in known if word in (name, name.removesuffix(".ipynb")) or name.startswith(f"{word}-")]
     if len(meant) == 1:
-        return meant[0]
-    if (gone := course / f"{given.stem}.ipynb") and given.stem[:2].isdigit() and "-" in given.stem:
-        return gone
-    names = ", ".join(path.stem for path in meant or known) or f"nothing in {course.name}"
+        return course / meant[0]
+    names = ", ".join(name.removesuffix(".ipynb") for name in meant or known) or "none here"
     raise WrongUse(f"{word!r} is no notebook of the course; there is {names}")

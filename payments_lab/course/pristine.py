@@ -29,7 +29,7 @@ def reset(notebook: Path, ref: str | None = None) -> Reset:
     clone, or where ``ref`` has no such notebook.
     """
     notebook = notebook.absolute()
-    ref = ref or _upstream(notebook.parent)
+    ref = ref or upstream(notebook.parent)
     pristine = _git(notebook.parent, "show", f"{ref}:./{notebook.name}")
     if pristine is None:
         raise CannotReset(f"{ref} has no {notebook.name}; git log says what there is, and --ref names another")
@@ -39,6 +39,15 @@ def reset(notebook: Path, ref: str | None = None) -> Reset:
         notebook.replace(kept)
     notebook.write_bytes(pristine)
     return Reset(notebook, kept, ref)
+
+
+def pristine_names(folder: Path, ref: str | None = None) -> list[str]:
+    """The notebooks of a folder as ``ref`` has them, also those that were deleted. CannotReset as for ``reset``."""
+    ref = ref or upstream(folder)
+    listed = _git(folder, "ls-tree", "--name-only", "-z", ref, "./")
+    if listed is None:
+        raise CannotReset(f"there is no commit or branch {ref}; git branch --all lists them, and --ref names another")
+    return [name for name in listed.decode().split("\0") if name.endswith(".ipynb")]
 
 
 def forget_predictions(diary: Diary, chapter: str) -> int:
@@ -58,7 +67,8 @@ def _names(notebook: Path) -> list[Path]:
     return [notebook.with_suffix(f".mine-{number}.ipynb") for number in range(1, taken)]
 
 
-def _upstream(folder: Path) -> str:
+def upstream(folder: Path) -> str:
+    """The branch that the course comes from, ``"HEAD"`` where none is named. CannotReset outside a clone."""
     if _git(folder, "rev-parse", "--git-dir") is None:
         raise CannotReset(f"{folder} is in no clone of the project, and its first versions are git's; clone it anew")
     named = _git(folder, "rev-parse", "--abbrev-ref", "@{upstream}")

@@ -151,3 +151,15 @@ def test_the_player_steps_to_the_violation(notebook: Notebook) -> None:
 
     expect(player).to_contain_text("charged-at-most-once: ada is charged 2 times for ord_1: 4000 usd instead of 2000")
     notebook.photograph()
+
+
+def test_a_saved_notebook_shows_its_view_again_when_the_kernel_is_gone(notebook: Notebook) -> None:
+    player = notebook.run("reopened", PLAYER)
+    notebook.press("Next ▶")
+    expect(player).to_contain_text("step 2 of 9")
+    notebook.page.evaluate(f"async () => {{ await {FRONT}.context.save(); await {FRONT}.sessionContext.shutdown() }}")
+
+    notebook.page.reload()
+
+    expect(notebook.page.locator(".jp-NotebookPanel .jp-OutputArea-output").first).to_contain_text("step 2 of 9")
+    expect(notebook.page.get_by_text("Error displaying widget")).to_have_count(0)
