@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +161,14 @@ def test_a_notebook_that_was_changed_above_is_noticed_before_anybody_is_judged(d
     assert not feedback.ok
     assert "here it is 7. Something above was changed" in feedback.line
     assert record_of(diary, QUESTION).tries == 0
+
+
+def test_a_prediction_that_json_keeps_in_another_form_is_recognised(monkeypatch: pytest.MonkeyPatch) -> None:
+    pair = replace(find(QUESTION), truth=(1, 2))
+    monkeypatch.setattr(desk, "find", lambda exercise: pair)
+    predict(QUESTION, (1, 2))
+
+    assert check(QUESTION, (1, 2)).line.startswith("you said (1, 2), and so it is.")
 
 
 def test_only_a_prediction_is_predicted(diary: Diary) -> None:
