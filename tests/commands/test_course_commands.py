@@ -121,12 +121,34 @@ def test_reset_keeps_nothing_where_nothing_differs(course: Path, capsys: pytest.
     assert sorted(path.name for path in course.glob("*.ipynb")) == ["00-welcome.ipynb", "03-listeners.ipynb"]
 
 
-def test_reset_brings_back_a_notebook_that_was_deleted(course: Path) -> None:
+@pytest.mark.parametrize("word", ["03", "03-listeners", "notebooks/03-listeners.ipynb"])
+def test_reset_brings_back_a_notebook_that_was_deleted(word: str, course: Path) -> None:
     (course / "03-listeners.ipynb").unlink()
 
-    assert main(["reset", "03-listeners"]) == 0
+    assert main(["reset", word]) == 0
 
-    assert (course / "03-listeners.ipynb").is_file()
+    assert "pristine" in (course / "03-listeners.ipynb").read_text()
+
+
+def test_reset_takes_a_notebook_from_the_commit_that_is_named(course: Path) -> None:
+    (course / "03-listeners.ipynb").write_text("a later edition")
+    git(course.parent, "commit", "-qam", "A later edition")
+
+    assert main(["reset", "03", "--ref", "HEAD~1"]) == 0
+
+    assert "pristine" in (course / "03-listeners.ipynb").read_text()
+
+
+def test_reset_changes_nothing_while_the_file_of_progress_is_spoilt(
+    course: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (course / "03-listeners.ipynb").write_text("mine")
+    (course / ".progress.json").write_text("{")
+
+    assert main(["reset", "03"]) == 2
+
+    assert "move it away" in capsys.readouterr().err
+    assert (course / "03-listeners.ipynb").read_text() == "mine"
 
 
 def test_reset_takes_the_course_from_upstream_when_the_student_commits(course: Path, tmp_path: Path) -> None:
@@ -162,6 +184,8 @@ def test_reset_says_what_it_can_not_do(
     assert "no notebook of the course; there is 00-welcome, 03-listeners" in capsys.readouterr().err
 
     assert main(["reset", "03", "--ref", "nonsense"]) == 2
+    assert "there is no commit or branch nonsense" in capsys.readouterr().err
+    assert main(["reset", "notebooks/03-listeners.ipynb", "--ref", "nonsense"]) == 2
     assert "nonsense has no 03-listeners.ipynb" in capsys.readouterr().err
 
     outside = tmp_path / "03-listeners.ipynb"
