@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from payments_lab.commands import BAD, GOOD, WrongUse
+from payments_lab.commands.report import write
 
 HELP = "a class's reports in one table"
 
@@ -28,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise WrongUse(f"there is no report in {arguments.folder}; a student makes one with: payments-lab report")
     tables = [collected.solved(), collected.predictions(), collected.misconceptions()]
     if arguments.html is not None:
-        arguments.html.write_text(as_page("Payments lab: the class", *tables), encoding="utf-8")
+        write(arguments.html, as_page("Payments lab: the class", *tables))
     status = BAD if collected.spoilt else GOOD
     if arguments.json:
         told = [[dict(zip(table.columns, row, strict=True)) for row in table.rows] for table in tables]

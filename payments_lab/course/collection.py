@@ -55,22 +55,24 @@ class Collection:
 
 
 def collect(folder: Path) -> Collection:
-    """Every report below a folder, in the order of its students' names.
+    """Every report below a folder, in the order of its students' names; one without a name goes by that of its file.
 
     Of two reports of one student the first counts, and the other is spoilt.
     """
     reports: dict[str, Report] = {}
     spoilt: dict[str, str] = {}
     for path in sorted(folder.rglob("*.json")):
+        file = path.relative_to(folder)
         try:
             report = read_report(path.read_bytes())
         except (NoReport, OSError) as error:
-            spoilt[str(path.relative_to(folder))] = str(error)
+            spoilt[str(file)] = str(error)
             continue
-        if report.student in reports:
-            spoilt[str(path.relative_to(folder))] = f"a second report of {report.student}; the first one counts"
+        student = report.student or str(file.with_suffix(""))
+        if student in reports:
+            spoilt[str(file)] = f"a second report of {student}; the first one counts"
             continue
-        reports[report.student] = report
+        reports[student] = report.model_copy(update={"student": student})
     return Collection([reports[name] for name in sorted(reports)], spoilt)
 
 

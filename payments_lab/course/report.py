@@ -40,7 +40,7 @@ class Entry(BaseModel):
 
 
 class Report(BaseModel):
-    """All exercises of the course, in its order, as ``student`` left them."""
+    """All exercises of the course, in its order, as ``student`` left them; ``""`` for one who gives no name."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
 
@@ -91,7 +91,8 @@ def table_of(report: Report) -> Table:
         for each in report.exercises
     ]
     columns = ("exercise", "kind", "state", "tries", "hints", "predicted", "misconceptions")
-    title = f"{report.student}: {report.solved} of {len(report.exercises)} solved"
+    solved = f"{report.solved} of {len(report.exercises)} solved"
+    title = f"{report.student}: {solved}" if report.student else solved
     return Table(columns, rows, title=title)
 
 

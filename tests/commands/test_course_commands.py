@@ -224,13 +224,35 @@ def test_a_report_is_one_json_file_and_one_page_that_name_nothing_of_the_machine
     assert "1 of" in capsys.readouterr().out
 
 
-def test_a_report_needs_a_name_and_a_folder(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["report"]) == 2
-    capsys.readouterr()
-    assert main(["report", "--name", " "]) == 2
+def test_a_report_without_a_name_names_nobody(course: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("USER", "lovelace")
+    keep(course, **{"03.1-too-early": SOLVED})
+
+    assert main(["report"]) == 0
+
+    data, page = Path("report.json").read_text(), Path("report.html").read_text()
+    assert json.loads(data)["student"] == ""
+    assert f"1 of {len(list(every()))} solved" in page
+    assert "lovelace" not in data + page
+
+
+def test_a_report_wants_a_name_that_prints_and_a_folder(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", "--name", "Ada\x07"]) == 2
     assert "a name that can be printed" in capsys.readouterr().err
     assert main(["report", "--name", "Ada", "--to", "nowhere"]) == 2
     assert "no folder nowhere" in capsys.readouterr().err
+
+
+def test_a_file_that_can_not_be_written_is_said(
+    course: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "in" / "report-Ada.json").mkdir(parents=True)
+    assert main(["report", "--name", "Ada", "--to", str(tmp_path / "in")]) == 2
+    assert "report-Ada.json can't be written: Is a directory" in capsys.readouterr().err
+
+    hand_in(course, "Ada", tmp_path / "class")
+    assert main(["collect", str(tmp_path / "class"), "--html", str(tmp_path / "nowhere" / "class.html")]) == 2
+    assert "class.html can't be written: No such file" in capsys.readouterr().err
 
 
 def test_a_report_in_json_says_where_it_is(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -294,6 +316,19 @@ def test_a_file_that_is_no_report_is_named_and_left_out(
     assert "1 student\n" in told.out
     assert "spoilt.json is left out" in told.err
     assert reason in told.err
+
+
+def test_reports_without_a_name_go_by_the_names_of_their_files(
+    course: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for student in ("seat-1", "seat-2"):
+        (tmp_path / "class" / student).mkdir(parents=True)
+        assert main(["report", "--to", str(tmp_path / "class" / student)]) == 0
+    capsys.readouterr()
+
+    assert main(["collect", str(tmp_path / "class"), "--json"]) == 0
+
+    assert [row["student"] for row in said(capsys)["solved"]] == ["seat-1/report", "seat-2/report"]
 
 
 def test_of_two_reports_of_one_student_the_first_counts(
