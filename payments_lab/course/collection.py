@@ -35,13 +35,14 @@ class Collection:
         return Table(("student", *chapters, "all"), rows, title=f"{number} student{'s' if number != 1 else ''}")
 
     def predictions(self) -> Table:
-        """A row for each answer to each question, with how many gave it."""
+        """A row for each answer to each question, with how many gave it: the right one, then the most common."""
         told: Counter[tuple[str, str, str]] = Counter()
         for report in self.reports:
             for each in report.exercises:
                 if each.prediction is not None:
                     told[each.id, str(each.prediction), "right" if each.right else "wrong"] += 1
-        rows = [(*key, number, _bar(number, told)) for key, number in sorted(told.items())]
+        ordered = sorted(told.items(), key=lambda each: (each[0][0], each[0][2], -each[1], each[0][1]))
+        rows = [(*key, number, _bar(number, told)) for key, number in ordered]
         return Table(("question", "answer", "it is", "students", "share"), rows, title="predictions")
 
     def misconceptions(self) -> Table:

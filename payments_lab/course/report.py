@@ -98,12 +98,14 @@ def table_of(report: Report) -> Table:
 
 def as_page(title: str, *tables: Table) -> str:
     """Tables as one self-contained page without scripts, by day and by night."""
+    sections = "".join(f"<section>{table.html()}</section>" for table in tables)
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width"><title>{escape(title)}</title>'
         "<style>:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;"
-        "padding:0 1rem;overflow-x:auto}td{font-variant-numeric:tabular-nums}</style></head>\n"
-        f"<body><h1>{escape(title)}</h1>\n{''.join(table.html() for table in tables)}\n</body></html>\n"
+        "padding:0 1rem;overflow-x:auto}section{margin-bottom:2rem}td{font-variant-numeric:tabular-nums}"
+        "</style></head>\n"
+        f"<body><h1>{escape(title)}</h1>\n{sections}\n</body></html>\n"
     )
 
 

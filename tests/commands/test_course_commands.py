@@ -294,6 +294,23 @@ def test_a_class_in_one_table_with_predictions_and_misconceptions(
     assert "2 students" in capsys.readouterr().out
 
 
+def test_the_right_answer_comes_first_and_then_the_most_common(
+    course: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], predicted: tuple[str, Any]
+) -> None:
+    question, truth = predicted
+    for student, answer in zip(("Ada", "Alan", "Edsger", "Grace"), ("never", truth, "always", "never"), strict=True):
+        hand_in(course, student, tmp_path / "class", **{question: Record(prediction=answer)})
+    capsys.readouterr()
+
+    assert main(["collect", str(tmp_path / "class"), "--json"]) == 0
+
+    assert [(row["answer"], row["students"], len(row["share"])) for row in said(capsys)["predictions"]] == [
+        (str(truth), 1, 12),
+        ("never", 2, 24),
+        ("always", 1, 12),
+    ]
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
