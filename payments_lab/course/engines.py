@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -16,15 +18,27 @@ from tempfile import TemporaryDirectory
 HOST = "127.0.0.1"
 PATIENCE = 60.0
 
-# Runs a server until its standard input ends, which it does when its parent is gone.
+# Runs a server until its standard input ends, which it does when its parent is gone; then nobody wants the data either.
 KEEPER = """
-import os, subprocess, sys, threading
-server = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
-threading.Thread(target=lambda: os._exit(server.wait() or 1), daemon=True).start()
-sys.stdin.read()
-server.kill()
+import os, shutil, subprocess, sys, threading
+folder, *command = sys.argv[1:]
+server = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+orphaned = []
+
+def heed():
+    if not sys.stdin.read():
+        orphaned.append(True)
+    server.kill()
+
+threading.Thread(target=heed, daemon=True).start()
 server.wait()
+if orphaned:
+    shutil.rmtree(folder, ignore_errors=True)
+os._exit(1)
 """
+
+# Signs the sessions of the copies that this kernel starts.
+SESSION_KEY = secrets.token_hex(32)
 
 
 class EngineMissing(RuntimeError):
@@ -32,7 +46,7 @@ class EngineMissing(RuntimeError):
 
 
 class Engine:
-    """A server whose data outlive it. ``url`` is what the settings want of it."""
+    """A server on a free port, with a folder that outlives it. ``url`` is what the settings want of it."""
 
     def __init__(self, scheme: str, command: Callable[[int, str], Sequence[str]]) -> None:
         self._port = _free_port()
@@ -50,8 +64,9 @@ class Engine:
         """Start, and wait until somebody can connect. RuntimeError with what it said where that never comes."""
         log = Path(self._folder.name, "log.txt")
         with log.open("ab") as sink:
-            keeper = [sys.executable, "-c", KEEPER, *self._command]
-            self._keeper = subprocess.Popen(keeper, stdin=subprocess.PIPE, stdout=sink, stderr=sink)
+            keeper = [sys.executable, "-c", KEEPER, self._folder.name, *self._command]
+            known = {**os.environ, "JWT_KEY": SESSION_KEY}
+            self._keeper = subprocess.Popen(keeper, stdin=subprocess.PIPE, stdout=sink, stderr=sink, env=known)
         deadline = time.monotonic() + PATIENCE
         while not _listens(self._port):
             if not self.runs or time.monotonic() > deadline:
@@ -60,17 +75,20 @@ class Engine:
             time.sleep(0.02)
 
     def kill(self) -> None:
-        """End it without a warning, as a power cut would; its data stay. Harmless when it does not run."""
+        """SIGKILL: it has no time to tidy up, as in a power cut; its folder stays. Harmless when it does not run."""
         keeper, self._keeper = self._keeper, None
-        if keeper is None or keeper.stdin is None:
-            return
-        keeper.stdin.close()
-        keeper.wait(PATIENCE)
+        if keeper is not None:
+            keeper.communicate(b"keep the folder", PATIENCE)
 
     def restart(self) -> None:
         """Kill it, and start it again on the same port and data."""
         self.kill()
         self.start()
+
+    def discard(self) -> None:
+        """Kill it for good, and delete its folder."""
+        self.kill()
+        self._folder.cleanup()
 
 
 def nats() -> Engine:
@@ -92,6 +110,29 @@ def mongo() -> Engine:
     """A server that PyMongo talks to as to MongoDB. EngineMissing without SecantusDB."""
     found = _program("secantusd-py", "secantusdb")
     return _started("mongodb", lambda port, folder: [found, "--port", str(port), "--storage-path", f"{folder}/data"])
+
+
+def stripe() -> Engine:
+    """The local Stripe over HTTP, as ``payments-lab stripe`` runs it. Its books are in its memory, and die with it."""
+    return _started("http", lambda port, _: [sys.executable, "-m", "payments_lab", "stripe", "--port", str(port)])
+
+
+def copy(service: str, **urls: str) -> Engine:
+    """One copy of a service in a process of its own, as ``payments-lab serve`` runs it.
+
+    ``urls`` are settings such as ``bus_url``. RuntimeError where an engine does not answer.
+    """
+    engines = [part for name, url in urls.items() for part in (f"--{name.removesuffix('_url')}", url)]
+    served = [sys.executable, "-m", "payments_lab", "serve", "--service", service, *engines]
+    return _started("http", lambda port, _: [*served, "--port", str(port)])
+
+
+def signed_in(user: str) -> dict[str, str]:
+    """The cookies by which every :func:`copy` knows a user."""
+    from payments_lab.ports import SystemClock
+    from payments_lab.web.sessions import COOKIE, Sessions
+
+    return {COOKIE: Sessions(SystemClock(), SESSION_KEY).issue(user)}
 
 
 def _started(scheme: str, command: Callable[[int, str], Sequence[str]]) -> Engine:

@@ -6,7 +6,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
+import httpx
 import pytest
 
 from payments_lab.course import engines
@@ -32,23 +34,61 @@ def test_an_engine_listens_until_it_is_killed_and_again_after_a_restart(kind: Ca
 
     engine.restart()
     assert listens(engine.url)
+    engine.discard()
+
+
+def test_what_is_killed_keeps_its_folder_and_what_is_discarded_does_not() -> None:
+    engine = engines.redis()
+    folder = Path(engine._folder.name)
+
     engine.kill()
+    assert (folder / "log.txt").exists()
+
+    engine.start()
+    engine.discard()
+    assert not engine.runs
+    assert not folder.exists()
 
 
-def test_an_engine_does_not_outlive_a_kernel_that_is_killed() -> None:
-    code = "from payments_lab.course import engines; print(engines.redis().url, flush=True); input()"
+def test_neither_an_engine_nor_its_folder_outlives_a_kernel_that_is_killed() -> None:
+    code = (
+        "from payments_lab.course import engines; engine = engines.redis(); "
+        "print(engine.url, engine._folder.name, flush=True); input()"
+    )
     kernel = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert kernel.stdout is not None
-    url = kernel.stdout.readline().strip()
+    url, folder = kernel.stdout.readline().split()
     assert listens(url)
 
     kernel.kill()
     kernel.communicate()
 
     deadline = time.monotonic() + 60
-    while listens(url):
-        assert time.monotonic() < deadline, "the engine lives on"
+    while listens(url) or Path(folder).exists():
+        assert time.monotonic() < deadline, "something lives on"
         time.sleep(0.02)
+
+
+def test_a_copy_of_a_service_uses_the_engines_that_it_is_told_and_knows_who_is_signed_in() -> None:
+    broker, bank = engines.redis(), engines.stripe()
+    payments = engines.copy("payments", bus_url=broker.url, stripe_url=bank.url)
+    question = {"orderId": "ord_1", "token": "tok_visa"}
+
+    known = httpx.post(f"{payments.url}/api/payments", json=question, cookies=engines.signed_in("ada"))
+    unknown = httpx.post(f"{payments.url}/api/payments", json=question)
+
+    assert (known.status_code, unknown.status_code) == (404, 401)
+    assert httpx.get(f"{bank.url}/_local").json()["charges"] == 0
+    for engine in (payments, bank, broker):
+        engine.discard()
+
+
+def test_a_copy_whose_broker_is_away_says_so() -> None:
+    broker = engines.redis()
+    broker.discard()
+
+    with pytest.raises(RuntimeError, match="does not answer|cannot be reached|refused"):
+        engines.copy("payments", bus_url=broker.url)
 
 
 def test_a_server_that_never_listens_says_what_it_said() -> None:
