@@ -4,7 +4,7 @@
 |---|---|
 | ``GET /_local`` | what there is |
 | ``POST /_local/faults`` ``kind=lose_reply&times=1&path=/v1/charges`` | the next matching requests go wrong |
-| ``DELETE /_local/faults`` | nothing goes wrong any more |
+| ``DELETE /_local/faults`` | nothing goes wrong any more, and slow replies come at once |
 | ``POST /_local/authenticate`` ``payment_intent=pi_1&succeed=true`` | be the buyer at the bank's page |
 | ``POST /_local/advance`` ``seconds=86400`` | let time pass |
 | ``POST /_local/resend`` ``event=evt_1`` | send an event's webhooks once more |

@@ -437,6 +437,29 @@ async def test_a_second_request_meets_409_while_the_first_is_slow(stripe_server:
     assert replay.headers["idempotent-replayed"] == "true"
 
 
+async def test_a_slow_reply_comes_at_once_when_the_faults_are_cleared(stripe_server: StripeServer) -> None:
+    import anyio
+
+    headers = {**KEY, "Idempotency-Key": "slow-two"}
+    async with httpx.AsyncClient(base_url=stripe_server.url, headers=headers, timeout=60) as http:
+        fault = {"kind": "slow", "seconds": "3600", "path": "/v1/charges", "method": "POST"}
+        await http.post("/_local/faults", data=fault)
+
+        statuses: list[int] = []
+
+        async def ask() -> None:
+            statuses.append((await http.post("/v1/charges", data=PLAIN)).status_code)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask)
+            while (await http.get("/_local/faults")).json()["faults"]:
+                pass
+            assert statuses == []
+            await http.delete("/_local/faults")
+
+    assert statuses == [200]
+
+
 def test_webhooks_are_really_posted_and_verified(stripe_server: StripeServer) -> None:
     with listening() as (url, heard):
         client = stripe_server.client()
