@@ -219,6 +219,7 @@ def test_a_report_is_one_json_file_and_one_page_that_name_nothing_of_the_machine
     assert [each["state"] for each in data["exercises"] if each["id"] == "03.1-too-early"] == ["solved"]
     assert "by id alone" in page
     assert "Ada &lt;Lovelace&gt;" in page
+    assert "<Lovelace>" not in page
     assert "<script" not in page
     assert str(tmp_path) not in page + json.dumps(data)
     assert "1 of" in capsys.readouterr().out
@@ -294,6 +295,38 @@ def test_a_class_in_one_table_with_predictions_and_misconceptions(
     assert "2 students" in capsys.readouterr().out
 
 
+def test_students_stand_by_name_and_misconceptions_by_how_many_met_them(
+    course: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "class"
+    hand_in(
+        course,
+        "Grace",
+        folder,
+        **{"03.1-too-early": Record(tries=2, misconceptions={"the copy deleted": 1, "rare": 9})},
+    )
+    (folder / "report-Grace.json").rename(folder / "a.json")
+    hand_in(
+        course,
+        "Ada",
+        folder,
+        **{"03.1-too-early": Record(tries=2, misconceptions={"the copy deleted": 1, "by id alone": 1})},
+    )
+    hand_in(course, "Mary", folder, **{"12.2-webhooks": Record(tries=2, misconceptions={"late": 1})})
+    capsys.readouterr()
+
+    assert main(["collect", str(folder), "--json"]) == 0
+
+    told = said(capsys)
+    assert [row["student"] for row in told["solved"]] == ["Ada", "Grace", "Mary"]
+    assert [(row["misconception"], row["students"]) for row in told["misconceptions"]] == [
+        ("the copy deleted", 2),
+        ("by id alone", 1),
+        ("rare", 1),
+        ("late", 1),
+    ]
+
+
 def test_the_right_answer_comes_first_and_then_the_most_common(
     course: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], predicted: tuple[str, Any]
 ) -> None:
@@ -333,6 +366,17 @@ def test_a_file_that_is_no_report_is_named_and_left_out(
     assert "1 student\n" in told.out
     assert "spoilt.json is left out" in told.err
     assert reason in told.err
+
+
+def test_what_can_not_be_read_is_named_and_left_out(
+    course: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hand_in(course, "Ada", tmp_path / "class")
+    (tmp_path / "class" / "folder.json").mkdir()
+
+    assert main(["collect", str(tmp_path / "class")]) == 1
+
+    assert "folder.json is left out" in capsys.readouterr().err
 
 
 def test_reports_without_a_name_go_by_the_names_of_their_files(
