@@ -26,8 +26,9 @@ def outcomes_of(exercise: Exercise, answer: Any) -> list[Outcome]:
 def misconception_behind(exercise: Exercise, outcomes: list[Outcome]) -> Misconception | None:
     """The known wrong answer that behaves like this one, or None."""
     behaviour = _behaviour(outcomes)
+    failed = {part for part, _ in behaviour}
     for each in exercise.misconceptions:
-        if behaviour_of(exercise.id, each.name) == behaviour:
+        if each.fails in failed and behaviour_of(exercise.id, each.name) == behaviour:
             return each
     return None
 
