@@ -135,6 +135,7 @@ async def connect_shop(
         service: await connect_bus(bus_url, name=f"{name}-{service}", subjects=SUBJECTS) for service in SERVICES
     }
     checks += [(f"the bus of {service}", buses[service].ping) for service in services]
+    closers += [bus.close for bus in buses.values()]
     await payments_database["payments"].create_index("orderId", unique=True)
     await payments_database["payments"].create_index("status")
     await payments_database["payments"].create_index("stripeId")

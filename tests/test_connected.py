@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import cast
 
 import pytest
 
 from payments_lab import Lab, Settings
+from payments_lab.bus.jetstream import JetStreamBus
 from payments_lab.connected import ConnectedShop
 from payments_lab.shop.orders import Order
 from payments_lab.shop.payments import PaymentsService
 from payments_lab.shop.reconcile import Reconciler
 from payments_lab.shop.status import OrderStatus
 from payments_lab.stores.connect import EngineUnavailable
+from tests.servers import nats_server
 
 pytestmark = pytest.mark.anyio
 
@@ -69,6 +73,18 @@ async def test_a_process_that_runs_one_service_hears_nothing_for_the_others() ->
     await shop.close()
 
     assert await shop.payments.orders.find_one({"_id": order.id}) is None
+
+
+async def test_a_shop_that_is_closed_lets_go_of_its_broker(tmp_path: Path) -> None:
+    with nats_server(tmp_path) as broker:
+        shop = await Lab.connect(Settings.load(env_file=None, bus_url=broker.url))
+        await shop.start()
+        connections = [cast("JetStreamBus", bus).client for bus in shop.buses.values()]
+        assert not any(each.is_closed for each in connections)
+
+        await shop.close()
+
+    assert all(each.is_closed for each in connections)
 
 
 async def test_the_students_own_service_is_connected() -> None:
