@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from payments_lab.course.exercise import Exercise
-from payments_lab.course.outcome import Outcome, Part, Wrong
+from payments_lab.course.outcome import Outcome, Part, Wrong, try_all
+from payments_lab.course.shape import look
 from payments_lab.explore.report import Report
 
 
@@ -20,7 +21,8 @@ class WriteCode(Exercise):
     parts: Sequence[Part]
 
     def attempt(self, answer: Any) -> list[Outcome]:
-        return [part.run(answer) for part in self.parts]
+        look(answer, self.starter, self.name)
+        return try_all(self.parts, answer)
 
 
 def explored(name: str, explore: Callable[[Any], Report]) -> Part:

@@ -25,7 +25,7 @@ def _diary() -> Diary:
     return Diary(progress_file())
 
 
-def check(exercise: str, answer: Any) -> Feedback:
+def check(exercise: str, answer: Any = ...) -> Feedback:
     """Try an answer from every side and say what happens. For a prediction, ``answer`` is what really happened.
 
     UnknownExercise for an id that there is not.
@@ -37,11 +37,11 @@ def check(exercise: str, answer: Any) -> Feedback:
     return _judged(found, outcomes)
 
 
-def predict(exercise: str, value: Any) -> Note:
+def predict(exercise: str, value: Any = ...) -> Note:
     """Freeze what you expect, before you see it. The first prediction counts."""
     found = find(exercise)
     if not isinstance(found, Predict):
-        raise TypeError(f"{exercise} is no prediction; its answer goes to check")
+        return Note(f'{exercise} is no prediction: its answer goes to check, as check("{exercise}", {found.name}).')
     diary, progress = _diary(), _diary().read()
     record = progress.record(exercise)
     if value is ...:
@@ -81,6 +81,9 @@ def progress() -> Table:
 
 def _compare(exercise: Predict, happened: Any) -> Feedback:
     said = _diary().read().record(exercise.id).prediction
+    if happened is ...:
+        line = f"say what happened, as {exercise.check_cell}; what you expect goes to predict"
+        return Feedback(exercise.id, False, line)
     if as_plain(happened) != as_plain(exercise.truth):
         line = f"here it is {happened!r}. Something above was changed: as the page stands it is {exercise.truth!r}"
         return Feedback(exercise.id, False, line)

@@ -66,14 +66,13 @@ class Exercise(ABC):
     def summary(self, outcomes: Sequence[Outcome]) -> str:
         """The one line that a student reads first."""
         failed = [each for each in outcomes if not each.passed]
-        if not failed:
-            return outcomes[-1].line
-        first = failed[0].line
         if len(outcomes) == 1:
-            return f"not yet. {first[:1].upper()}{first[1:]}"
-        return (
-            f"not yet, {len(outcomes) - len(failed)} of {len(outcomes)} parts pass. Look at “{failed[0].part}”: {first}"
-        )
+            return not_yet(outcomes[0]) if failed else outcomes[0].line
+        if not failed:
+            last = outcomes[-1]
+            return f"all {len(outcomes)} parts pass, down to “{last.part}”: {last.line}"
+        passed = len(outcomes) - len(failed)
+        return f"not yet, {passed} of {len(outcomes)} parts pass. Look at “{failed[0].part}”: {failed[0].said}"
 
     def answer_in(self, source: str) -> Any:
         """What a cell with this ``source`` gives to the check; Wrong where the cell itself fails."""
@@ -84,6 +83,13 @@ class Exercise(ABC):
         except Exception as error:
             raise Wrong(f"the cell fails with {type(error).__name__}: {error}") from error
         return namespace[self.name]
+
+
+def not_yet(outcome: Outcome) -> str:
+    """The one line about a part that failed, where it is all that there is to say."""
+    said = outcome.said
+    a_name = "_" in said.partition(" ")[0]
+    return f"not yet. {said}" if a_name else f"not yet. {said[:1].upper()}{said[1:]}"
 
 
 @dataclass(frozen=True, slots=True)

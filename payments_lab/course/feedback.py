@@ -25,7 +25,7 @@ class Feedback:
 
     def text(self) -> str:
         lines = _wrapped(f"{_mark(self.ok)} {self.exercise}: {self.line}", "  ")
-        lines += [line for each in self._parts() for line in _wrapped(_told(each), "    ", "  ")]
+        lines += [line for each in self._parts() for line in _wrapped(each, "    ", "  ")]
         if self.hint:
             lines += _wrapped(f"→ {self.hint}", "  ")
         for picture in self._pictures():
@@ -45,7 +45,7 @@ class Feedback:
         return {"text/plain": self.text(), "text/html": self.html()}
 
     def _details(self) -> str:
-        parts = "".join(f"<li>{escape(_told(each))}</li>" for each in self._parts())
+        parts = "".join(f"<li>{escape(each)}</li>" for each in self._parts())
         drawn = "".join(f"<div>{_drawn(each)}</div>" for each in self._pictures())
         if not parts:
             return drawn
@@ -54,9 +54,17 @@ class Feedback:
         listed = f'<ul style="list-style:none;padding-left:1em">{parts}</ul>'
         return f"<details{_unfolded(drawn)}><summary>{summary}</summary>{listed}{drawn}</details>"
 
-    def _parts(self) -> Sequence[Outcome]:
-        """Those that say more than the one line."""
-        return self.outcomes if len(self.outcomes) > 1 else ()
+    def _parts(self) -> list[str]:
+        """A line for each part, where there are several; what was said of a part before is not said again."""
+        if len(self.outcomes) < 2:
+            return []
+        before: set[str] = set()
+        lines: list[str] = []
+        for each in self.outcomes:
+            said = "the same" if each.said in before and not each.passed else each.said
+            before.add(each.said)
+            lines.append(f"{_mark(each.passed)} {each.part}: {said}")
+        return lines
 
     def _pictures(self) -> Sequence[Picture]:
         """Those of the first part that shows any: of a failed one where there is one."""
@@ -70,11 +78,6 @@ def _unfolded(drawn: str) -> str:
 
 def _mark(ok: bool) -> str:
     return "✓" if ok else "✗"
-
-
-def _told(outcome: Outcome) -> str:
-    at = f", at `{outcome.where}`" if outcome.where else ""
-    return f"{_mark(outcome.passed)} {outcome.part}: {outcome.line}{at}"
 
 
 def _drawn(picture: Picture) -> str:

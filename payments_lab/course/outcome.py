@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
+from payments_lab.course.watch import Stuck, an_end, cell_line, without_waiting
 from payments_lab.ports.immediate import immediately
+
+_EXPECTED = re.compile(r"DID NOT RAISE (?:any of )?\(?(?P<names>[\w, ]+)")  # pytest.raises
 
 
 class Picture(Protocol):
@@ -19,18 +23,25 @@ class Picture(Protocol):
 
 
 class Wrong(Exception):
-    """An answer does not do what it should; the message says what it does, ``pictures`` show it."""
+    """An answer does not do what it should; the message says what it does, ``pictures`` show it.
 
-    def __init__(self, message: str, *pictures: Picture) -> None:
+    ``alike`` is what others' answers that fail in the same way have in common with this one, where the message has
+    names in it that this answer made up. ``where`` is the line of the answer's own code that it is about.
+    """
+
+    def __init__(self, message: str, *pictures: Picture, alike: str = "", where: str = "") -> None:
         super().__init__(message)
         self.pictures = pictures
+        self.alike = alike or message
+        self.where = where
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How one part went. ``line`` says what was tried when it ``passed``, and what is wrong when it did not.
 
-    ``where`` is the line of the answer's own code that raised.
+    ``where`` is the line of the answer's own code that raised. ``alike`` stands for the line where answers are
+    compared. An answer that never came to an ``end`` is tried no further.
     """
 
     part: str
@@ -38,11 +49,18 @@ class Outcome:
     line: str
     pictures: Sequence[Picture] = field(default=(), compare=False)
     where: str = ""
+    alike: str = ""
+    ended: bool = True
+
+    @property
+    def said(self) -> str:
+        """The line, and the answer's own line of code that it is about."""
+        return f"{self.line}, at `{self.where}`" if self.where else self.line
 
     @property
     def behaviour(self) -> tuple[str, str]:
         """What two answers that fail alike have in common."""
-        return self.part, self.line
+        return self.part, self.alike or self.line
 
 
 Trial = Callable[[Any], Awaitable[str] | str]
@@ -59,14 +77,35 @@ class Part:
     trial: Trial
 
     def run(self, answer: Any) -> Outcome:
+        outcome, unawaited = without_waiting(lambda: self._run(answer))
+        if unawaited:
+            line = f"an await is missing: {unawaited[0]}(…) is called, and nobody waits for it"
+            return Outcome(self.name, False, line)
+        return outcome
+
+    def _run(self, answer: Any) -> Outcome:
         try:
-            tried = self.trial(answer)
-            line = tried if isinstance(tried, str) else at_once(cast("Coroutine[Any, Any, str]", tried))
+            with an_end():
+                tried = self.trial(answer)
+                line = tried if isinstance(tried, str) else at_once(cast("Coroutine[Any, Any, str]", tried))
         except Wrong as wrong:
-            return Outcome(self.name, False, str(wrong), wrong.pictures)
+            return Outcome(self.name, False, str(wrong), wrong.pictures, where=wrong.where, alike=wrong.alike)
+        except Stuck as stuck:
+            return Outcome(self.name, False, str(stuck), where=stuck.where, ended=False)
         except Exception as error:
             return Outcome(self.name, False, told(error), where=where(error))
         return Outcome(self.name, True, line)
+
+
+def try_all(parts: Sequence[Part], answer: Any) -> list[Outcome]:
+    """Every part, also after one that failed; but after one that did not end no other is begun."""
+    outcomes: list[Outcome] = []
+    for part in parts:
+        if outcomes and not outcomes[-1].ended:
+            outcomes.append(Outcome(part.name, False, "not tried", ended=False))
+        else:
+            outcomes.append(part.run(answer))
+    return outcomes
 
 
 def at_once(coroutine: Coroutine[Any, Any, Any]) -> Any:
@@ -81,16 +120,22 @@ def at_once(coroutine: Coroutine[Any, Any, Any]) -> Any:
 
 
 def told(error: BaseException) -> str:
-    """An error of the answer's own code."""
+    """An error of the answer's own code, or of its tests."""
     message = str(error).partition("\n")[0]
+    expected = _EXPECTED.match(message)
+    if expected is not None:
+        return f"it expects an error that does not come: {expected['names'].replace(', ', ' or ')}"
+    if isinstance(error, AssertionError):
+        return "its assertion does not hold" + (f": {message}" if message else "")
     return f"it raises {type(error).__name__}" + (f": {message}" if message else "")
 
 
 def where(error: BaseException) -> str:
     """The innermost line of a notebook's cell that an error went through, or ""."""
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if frame.line and "ipykernel" in frame.filename:
-            return frame.line
+        line = cell_line(frame.filename, frame.lineno)
+        if line:
+            return line
     return ""
 
 

@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from payments_lab.course.exercise import Exercise
-from payments_lab.course.outcome import Outcome, Part, Picture, Wrong, at_once, told
+from payments_lab.course.exercise import Exercise, not_yet
+from payments_lab.course.outcome import Outcome, Part, Picture, Wrong, at_once, told, try_all, where
+from payments_lab.course.watch import Stuck
 
-PASSED = ""
 RIGHT = "right services pass"
 
 
@@ -40,13 +40,13 @@ class WriteTests(Exercise):
 
     def attempt(self, answer: Any) -> list[Outcome]:
         tests = collect(answer)
-        outcomes = [Part(RIGHT, self._accept).run(tests)]
-        return outcomes + [Part(f"catches: {each.name}", self._catch(each)).run(tests) for each in self.mutants]
+        catches = [Part(f"catches: {each.name}", self._catch(each)) for each in self.mutants]
+        return try_all([Part(RIGHT, self._accept), *catches], tests)
 
     def summary(self, outcomes: Sequence[Outcome]) -> str:
         accepted, *catches = outcomes
         if not accepted.passed or not catches:
-            return f"not yet. {accepted.line[:1].upper()}{accepted.line[1:]}"
+            return not_yet(accepted)
         caught = sum(each.passed for each in catches)
         said = f"your tests caught {caught} of {len(catches)} wrong services"
         survivor = next((mutant for mutant, each in zip(self.mutants, catches, strict=True) if not each.passed), None)
@@ -57,15 +57,16 @@ class WriteTests(Exercise):
     def _accept(self, tests: Mapping[str, Callable[..., Any]]) -> str:
         for service in self.right:
             for name, test in tests.items():
-                said = self._play(test, service)
-                if said != PASSED:
-                    raise Wrong(f"{name} fails on a service that is right: {said}")
+                failed = self._play(test, service)
+                if failed is not None:
+                    said = told(failed)
+                    raise Wrong(f"{name} fails on a service that is right: {said}", alike=said, where=where(failed))
         return f"{_count(len(tests), 'test')}, {_count(len(self.right), 'right service')}"
 
     def _catch(self, mutant: Mutant) -> Callable[[Any], str]:
         def trial(tests: Mapping[str, Callable[..., Any]]) -> str:
             for name, test in tests.items():
-                if self._play(test, mutant.service) != PASSED:
+                if self._play(test, mutant.service) is not None:
                     return f"{name} fails on it, as it should"
             raise Wrong(f"no test notices that it {mutant.sentence}", at_once(self._show(mutant.service)))
 
@@ -74,10 +75,12 @@ class WriteTests(Exercise):
     async def _show(self, service: type[Any]) -> Picture:
         return await self.show(service)
 
-    def _play(self, test: Callable[..., Any], service: type[Any]) -> str:
-        return at_once(self._outcome(test, service))
+    def _play(self, test: Callable[..., Any], service: type[Any]) -> BaseException | None:
+        return at_once(self._failure(test, service))
 
-    async def _outcome(self, test: Callable[..., Any], service: type[Any]) -> str:
+    async def _failure(self, test: Callable[..., Any], service: type[Any]) -> BaseException | None:
+        if next(iter(inspect.signature(getattr(test, "__func__", test)).parameters), "self") != "self":
+            raise Wrong(f"{test.__name__} lacks its first parameter, self")
         offered = await self.fixtures(service)
         asked = list(inspect.signature(test).parameters)
         unknown = [name for name in asked if name not in offered]
@@ -87,11 +90,11 @@ class WriteTests(Exercise):
             result = test(**{name: offered[name] for name in asked})
             if inspect.isawaitable(result):
                 await result
-        except (KeyboardInterrupt, SystemExit):
+        except (KeyboardInterrupt, SystemExit, Stuck):
             raise
         except BaseException as error:  # pytest.fail raises one that is no Exception
-            return told(error)
-        return PASSED
+            return error
+        return None
 
 
 def collect(answer: Any) -> dict[str, Callable[..., Any]]:

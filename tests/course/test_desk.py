@@ -172,10 +172,10 @@ def test_a_prediction_that_json_keeps_in_another_form_is_recognised(monkeypatch:
 
 
 def test_only_a_prediction_is_predicted(diary: Diary) -> None:
-    with pytest.raises(TypeError, match=r"03\.1-too-early is no prediction; its answer goes to check"):
-        predict(CODE, 1)
-
-    assert diary.read().exercises == {}
+    assert str(predict(CODE, TRUTH)) == (
+        '03.1-too-early is no prediction: its answer goes to check, as check("03.1-too-early", Cancelling).'
+    )
+    assert CODE not in diary.read().exercises
 
 
 # hint and reveal

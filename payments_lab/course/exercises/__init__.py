@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
+from typing import cast
 
 from payments_lab.course.exercise import Exercise
 
@@ -16,17 +17,23 @@ _CHAPTERS = range(15)
 
 
 class UnknownExercise(LookupError):
-    """There is no exercise of that id; the message names those that are like it."""
+    """There is no exercise of that id; the message names those that are like it. A notebook shows the message alone."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"{type(self).__name__}: {self}"]
 
 
 def find(exercise: str) -> Exercise:
     """The exercise of an id such as ``"03.1-too-early"``. UnknownExercise where there is none."""
+    if not isinstance(cast("object", exercise), str):
+        raise UnknownExercise('the exercise comes first, by its id: check("03.1-too-early", Cancelling)')
     if _ID.fullmatch(exercise):
         for each in of_chapter(exercise[:2]):
             if each.id == exercise:
                 return each
     ids = [each.id for each in every()]
-    like = get_close_matches(exercise, ids, n=1, cutoff=0.5)
+    same = [each for each in ids if re.match(r"\d\d\.\d+", exercise) and each.startswith(f"{exercise[:4]}-")]
+    like = same or get_close_matches(exercise, ids, n=1, cutoff=0.5)
     advice = f"did you mean {like[0]!r}?" if like else f"there are {', '.join(ids)}"
     raise UnknownExercise(f"there is no exercise {exercise!r}; {advice}")
 
