@@ -8,67 +8,103 @@ from __future__ import annotations
 import sys
 import sysconfig
 import types
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Hashable
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from payments_lab.explore.answers import frozen
-from payments_lab.explore.coroutines import Finished, Wish, at, is_machinery
+from payments_lab.explore.coroutines import Refused, at, is_machinery
 from payments_lab.explore.machine import Machine
 from payments_lab.explore.tasks import Node
 
-SAMPLE = 300
+LEAVES = 60
 
 _STDLIB = sysconfig.get_paths()["stdlib"]
 _LOGGING = str(Path(_STDLIB) / "logging")
 _FOREIGN = {"site-packages", "dist-packages"}
-_CLOCKS = {"time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "localtime", "gmtime"}
+_CLOCKS = frozenset(
+    {"time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "process_time"}
+    | {"process_time_ns", "clock_gettime", "clock_gettime_ns", "localtime", "gmtime", "strftime", "ctime", "asctime"}
+)
 _DATES = {"now", "utcnow", "today"}
 _CHANCE = {"random", "getrandbits", "urandom", "randbytes", "getrandom", "uuid4"}
 
 
-def find_nondeterminism(machine: Machine, sample: int = SAMPLE) -> str:
-    """What a handler does that may differ from run to run, with its line; empty when nothing was found."""
+def find_nondeterminism(machine: Machine, leaves: int = LEAVES) -> str:
+    """What a handler does that may differ from run to run, with its line; empty when nothing was found.
+
+    Every step of the code, from one line with an await to the next, is listened to once. The ways to about so many
+    ``leaves``, spread evenly over all that are known, are compared step by step.
+    """
     tasks = machine.tasks
-    every = max(1, len(tasks.nodes) // sample)
-    for node in tasks.nodes[::every]:
-        with _listening() as heard:
-            outcome = tasks.rerun(node)
-        if heard:
-            return f"{heard[0]}; a handler may only use its ports: self.clock, self.ids and what it is told"
-        if _differs(machine, node, outcome):
-            return (
-                f"{node.line or tasks.scripts[node.script].label} did something else when it was told the same once "
-                "more; a handler's next step may depend only on its message and on what it was told"
-            )
+    parents = {node.parent for node in tasks.nodes}
+    ends = [node for node in tasks.nodes if node.number not in parents]
+    every = max(1, len(ends) // leaves)
+    listened: set[Hashable] = set()
+    for number, end in enumerate(ends):
+        fresh = {_stretch(machine, node) for node in tasks.path(end)} - listened
+        if fresh or number % every == 0:
+            found = _try_again(machine, end, fresh)
+            if found:
+                return found
+            listened |= fresh
     return ""
 
 
-def _differs(machine: Machine, node: Node, outcome: Wish | Finished) -> bool:
-    if isinstance(outcome, Finished):
-        return node.finished is None or type(outcome.error) is not type(node.finished.error)
-    if node.finished is not None:
-        return True
-    then, now = machine.tasks.wishes[node.operation].operation, outcome.operation
-    return (then.resource, then.verb, frozen(then.arguments)) != (now.resource, now.verb, frozen(now.arguments))
+def _try_again(machine: Machine, end: Node, fresh: set[Hashable]) -> str:
+    """Run to ``end`` once more; the ``fresh`` stretches of the way are listened to."""
+    heard: list[str] = []
+
+    def around(node: Node) -> AbstractContextManager[object]:
+        return _listening(heard) if _stretch(machine, node) in fresh else nullcontext()
+
+    try:
+        machine.tasks.rerun(end, around)
+    except Refused as refusal:
+        heard.append(refusal.message)
+    return heard[0] if heard else ""
+
+
+def _stretch(machine: Machine, node: Node) -> Hashable:
+    """The piece of code that leads to ``node``: from which line, and asking what, to which line or end."""
+    tasks = machine.tasks
+    if node.parent is None:
+        return (tasks.scripts[node.script].service, node.line or node.script)
+    before = tasks.nodes[node.parent]
+    asked = tasks.wishes[before.operation].operation
+    error = tasks.answers[node.answer].error if node.answer is not None else None
+    return (before.line, asked.resource, asked.verb, type(error), node.line, node.outcome)
 
 
 @contextmanager
-def _listening() -> Generator[list[str]]:
-    """Notes each call of a clock, of chance or of threads that code under test makes, itself or through the library."""
-    heard: list[str] = []
+def _listening(heard: list[str]) -> Generator[None]:
+    """Notes each call of a clock, of chance or of threads that code under test makes, itself or through the library.
+
+    A profiler that is at work is put back afterwards; one that can't be is left alone, and nothing is heard.
+    """
 
     def listen(frame: types.FrameType, event: str, called: Any) -> None:
         if event == "c_call" and (what := _forbidden(called)) and (place := _caller(frame)):
-            heard.append(f"{place} {what}")
+            heard.append(f"{place} {what}; a handler may only use its ports: self.clock, self.ids and what it is told")
 
-    before: Callable[..., Any] | None = sys.getprofile()
+    before: Any = sys.getprofile()
+    put_back = _way_back(before)
+    if put_back is None:
+        yield
+        return
     sys.setprofile(listen)
     try:
-        yield heard
+        yield
     finally:
-        sys.setprofile(before)
+        sys.setprofile(None)
+        put_back()
+
+
+def _way_back(profiler: Any) -> Callable[[], object] | None:
+    """How to put a profiler back: one from C is no function, and cProfile's is enabled again."""
+    if profiler is None or callable(profiler):
+        return lambda: sys.setprofile(profiler)
+    return getattr(profiler, "enable", None)
 
 
 def _forbidden(called: Any) -> str:
@@ -83,6 +119,8 @@ def _forbidden(called: Any) -> str:
         return f"draws a random number ({name})"
     if module == "_thread" and name in ("start_new_thread", "start_joinable_thread"):
         return "starts a thread"
+    if module == "_uuid" and name == "generate_time_safe":
+        return "makes an id from the machine's clock (uuid1)"
     return ""
 
 

@@ -7,8 +7,9 @@ the coroutine from its start and telling it what it was told before.
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable, Coroutine, Hashable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -18,6 +19,7 @@ from payments_lab.explore.coroutines import Finished, Refused, Wish, resume, whe
 from payments_lab.explore.memory import Memory
 from payments_lab.explore.numbering import Numbers
 from payments_lab.explore.standing import Standing
+from payments_lab.ports import Operation
 
 LONGEST_TASK = 300
 ANY_PHASE = -1
@@ -163,10 +165,15 @@ class Tasks:
             path.append(self.nodes[path[-1].parent])
         return path[::-1]
 
-    def rerun(self, node: Node) -> Wish | Finished:
-        """Run the real code to ``node`` once more, from the start, and say what it wants there."""
-        outcome, _ = self._replay(self.path(node))
-        return outcome
+    def rerun(self, node: Node, around: Callable[[Node], AbstractContextManager[object]]) -> None:
+        """Run the real code to ``node`` once more, from the start, each step inside what ``around`` gives for it.
+
+        Refused as "nondeterministic" where it does something else than it did.
+        """
+        running = self._start(node.script)
+        for each in self.path(node):
+            with around(each):
+                self._step_again(running, each)
 
     def close(self) -> None:
         """Let go of the coroutines that stand somewhere; what they would still do in parting is of no interest."""
@@ -184,7 +191,9 @@ class Tasks:
         running = self._running.pop(parent.number, None) if parent else self._start(script)
         if running is None:
             assert parent is not None
-            _, running = self._replay(self.path(parent))
+            running = self._start(script)
+            for each in self.path(parent):
+                self._step_again(running, each)
         before = dict(running.counts)
         outcome = self._step(running, made)
         read = self.clock.was_read
@@ -194,9 +203,7 @@ class Tasks:
 
     def _filled(self, node: Node, running: _Running, outcome: Wish | Finished) -> Node:
         if isinstance(outcome, Wish):
-            asked = outcome.operation
-            key = (asked.resource, asked.verb, frozen(asked.arguments), asked.writes)
-            node.operation = self.operations.of(key)
+            node.operation = self.operations.of(_key(outcome.operation))
             node.line = where(running.coroutine)
             if node.operation == len(self.wishes):
                 self.wishes.append(outcome)
@@ -233,13 +240,27 @@ class Tasks:
         coroutine, answered = self.scripts[script].start()
         return _Running(coroutine, answered, {})
 
-    def _replay(self, path: list[Node]) -> tuple[Wish | Finished, _Running]:
-        running = self._start(path[0].script)
-        outcome: Wish | Finished | None = None
-        for node in path:
-            outcome = self._step(running, node)
-        assert outcome is not None
-        return outcome, running
+    def _step_again(self, running: _Running, node: Node) -> None:
+        """Tell the coroutine what ``node`` was told, and see to it that it does what it did then."""
+        outcome = self._step(running, node)
+        if self._does_the_same(node, outcome, running):
+            return
+        then = node.finished or self.wishes[node.operation]
+        raise Refused(
+            "nondeterministic",
+            f"{node.line or self.scripts[node.script].label} does something else when it is told the same once more: "
+            f"first it {_in_words(then)}, then it {_in_words(outcome)}; a handler's next step may depend only on its "
+            "message and on what it was told, not on a global, an attribute of its class or a cache",
+        )
+
+    def _does_the_same(self, node: Node, outcome: Wish | Finished, running: _Running) -> bool:
+        if self.memories[self.scripts[node.script].service].number() != node.memory_after:
+            return False
+        if isinstance(outcome, Wish):
+            return node.finished is None and self.operations.values[node.operation] == _key(outcome.operation)
+        if node.finished is None or type(outcome.error) is not type(node.finished.error):
+            return False
+        return node.outcome == (running.answered() if running.answered else outcome_of_request(outcome))
 
     def _step(self, running: _Running, node: Node) -> Wish | Finished:
         """Tell the coroutine what ``node`` was told, and let it come to its next await."""
@@ -253,6 +274,17 @@ class Tasks:
             return resume(running.coroutine)
         told = self.answers[node.answer].fresh()
         return resume(running.coroutine, told.value, told.error)
+
+
+def _key(operation: Operation) -> Hashable:
+    return (operation.resource, operation.verb, frozen(operation.arguments), operation.writes)
+
+
+def _in_words(outcome: Wish | Finished) -> str:
+    if isinstance(outcome, Wish):
+        asked = outcome.operation
+        return f"asks {asked.resource} for {asked.verb} {reprlib.repr(asked.arguments)}"
+    return "is done" if outcome.error is None else f"raises {outcome.error!r}"
 
 
 def outcome_of_request(finished: Finished) -> str:
