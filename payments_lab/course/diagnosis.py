@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, ClassVar
 
 from payments_lab.course.code import explored
@@ -21,10 +22,13 @@ class Diagnose(Exercise):
     guards: Mapping[str, type[Any]]
     explore: Callable[[Any], Report]
 
-    def attempt(self, answer: Any) -> list[Outcome]:
-        if answer not in self.guards:
-            raise Wrong(f"{answer!r} is none of the guards; there are {', '.join(map(repr, self.guards))}")
-        return [explored(_with(answer), self.explore).run(self.guards[answer])]
+    def outcomes(self, answer: Any) -> Iterator[Outcome]:
+        named = " ".join(answer.lower().split()) if isinstance(answer, str) else ""
+        if named not in self.guards:
+            like = get_close_matches(named, self.guards, n=1)
+            advice = f"did you mean {like[0]!r}?" if like else f"there are {', '.join(map(repr, self.guards))}"
+            raise Wrong(f"{answer!r} is none of the guards; {advice}")
+        return iter([explored(_with(named), self.explore).run(self.guards[named])])
 
 
 def diagnosis(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from payments_lab.course.outcome import Outcome, Wrong
+from payments_lab.course.watch import cell_name
 
 HINTS = 3
 
@@ -60,8 +61,16 @@ class Exercise(ABC):
         return f'check("{self.id}", {self.name})'
 
     @abstractmethod
+    def outcomes(self, answer: Any) -> Iterator[Outcome]:
+        """Try ``answer`` from one side after the other, each when it is asked for; Wrong where it is no answer."""
+
     def attempt(self, answer: Any) -> list[Outcome]:
         """Try ``answer`` from every side; all parts run, also after one that failed. Wrong where it is no answer."""
+        return list(self.outcomes(answer))
+
+    def telling(self, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+        """Those of the ``outcomes`` by which it is told whether two answers are wrong in the same way."""
+        return outcomes
 
     def summary(self, outcomes: Sequence[Outcome]) -> str:
         """The one line that a student reads first."""
@@ -79,7 +88,7 @@ class Exercise(ABC):
         namespace: dict[str, Any] = {"__name__": f"exercise {self.id}"}
         try:
             exec(compile(self.prelude, f"<prelude of {self.id}>", "exec"), namespace)
-            exec(compile(source, f"<cell of {self.id}>", "exec"), namespace)
+            exec(compile(source, cell_name(self.id, source), "exec"), namespace)
         except Exception as error:
             raise Wrong(f"the cell fails with {type(error).__name__}: {error}") from error
         return namespace[self.name]

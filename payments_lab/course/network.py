@@ -35,17 +35,20 @@ class BeTheNetwork(Exercise):
     par: int
     queue: str = "payments-service"
 
-    def attempt(self, answer: Any) -> list[Outcome]:
+    def outcomes(self, answer: Any) -> Iterator[Outcome]:
+        yield self._outcome(answer)
+
+    def _outcome(self, answer: Any) -> Outcome:
         try:
             lab, departures, broken = at_once(self.play(_words(answer)))
         except Wrong as wrong:
-            return [Outcome(PART, False, str(wrong), wrong.pictures)]
+            return Outcome(PART, False, str(wrong), wrong.pictures)
         if not broken:
             said = f"nothing breaks: after {', '.join(map(repr, answer)) or 'an empty list'} all is well in the end"
-            return [Outcome(PART, False, said, [lab.timeline("What you did")])]
+            return Outcome(PART, False, said, [lab.timeline("What you did")])
         worth = "that is par" if departures <= self.par else f"par is {self.par}: can you do it with less?"
         line = f"{broken}. Yours {departures}, {worth}"
-        return [Outcome(PART, departures <= self.par, line, [lab.timeline("What you did")])]
+        return Outcome(PART, departures <= self.par, line, [lab.timeline("What you did")])
 
     async def play(self, words: Sequence[str]) -> tuple[Lab, int, str]:
         """The shop after a list, the number of departures in it, and what is broken. Wrong for a word that means

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import traceback
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
+from textwrap import shorten
 from typing import Any, Protocol, cast
 
 from payments_lab.course.watch import Stuck, an_end, cell_line, without_waiting
 from payments_lab.ports.immediate import immediately
 
+LONGEST = 160
 _EXPECTED = re.compile(r"DID NOT RAISE (?:any of )?\(?(?P<names>[\w, ]+)")  # pytest.raises
 
 
@@ -71,10 +74,13 @@ class Part:
     """One side from which an answer is tried.
 
     ``trial`` takes the answer and returns what it has tried, or raises Wrong; it may be a coroutine function.
+    ``explores``: it goes through every order of events, which takes longer than all else; the explorer keeps a watch
+    of its own on code that does not end.
     """
 
     name: str
     trial: Trial
+    explores: bool = False
 
     def run(self, answer: Any) -> Outcome:
         outcome, unawaited = without_waiting(lambda: self._run(answer))
@@ -85,7 +91,7 @@ class Part:
 
     def _run(self, answer: Any) -> Outcome:
         try:
-            with an_end():
+            with nullcontext() if self.explores else an_end():
                 tried = self.trial(answer)
                 line = tried if isinstance(tried, str) else at_once(cast("Coroutine[Any, Any, str]", tried))
         except Wrong as wrong:
@@ -97,15 +103,13 @@ class Part:
         return Outcome(self.name, True, line)
 
 
-def try_all(parts: Sequence[Part], answer: Any) -> list[Outcome]:
+def one_by_one(parts: Sequence[Part], answer: Any) -> Iterator[Outcome]:
     """Every part, also after one that failed; but after one that did not end no other is begun."""
-    outcomes: list[Outcome] = []
+    ended = True
     for part in parts:
-        if outcomes and not outcomes[-1].ended:
-            outcomes.append(Outcome(part.name, False, "not tried", ended=False))
-        else:
-            outcomes.append(part.run(answer))
-    return outcomes
+        outcome = part.run(answer) if ended else Outcome(part.name, False, "not tried")
+        ended = ended and outcome.ended
+        yield outcome
 
 
 def at_once(coroutine: Coroutine[Any, Any, Any]) -> Any:
@@ -121,13 +125,14 @@ def at_once(coroutine: Coroutine[Any, Any, Any]) -> Any:
 
 def told(error: BaseException) -> str:
     """An error of the answer's own code, or of its tests."""
-    message = str(error).partition("\n")[0]
+    message = shorten(str(error).partition("\n")[0].rstrip("."), LONGEST, placeholder=" …")
     expected = _EXPECTED.match(message)
     if expected is not None:
         return f"it expects an error that does not come: {expected['names'].replace(', ', ' or ')}"
     if isinstance(error, AssertionError):
         return "its assertion does not hold" + (f": {message}" if message else "")
-    return f"it raises {type(error).__name__}" + (f": {message}" if message else "")
+    said = f"it raises {type(error).__name__}" + (f": {message}" if message else "")
+    return f"{said}; is a `return` missing?" if "'NoneType'" in message and not where(error) else said
 
 
 def where(error: BaseException) -> str:

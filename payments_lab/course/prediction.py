@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -30,12 +30,12 @@ class Predict(Exercise):
     def check_cell(self) -> str:
         return f'check("{self.id}", {self.actual})'
 
-    def attempt(self, answer: Any) -> list[Outcome]:
+    def outcomes(self, answer: Any) -> Iterator[Outcome]:
         if answer is ...:
             raise Wrong("no prediction yet: put what you expect in the place of the dots of `predict`, and run it")
         if answer == self.truth and type(answer) is type(self.truth):
-            return [Outcome(PART, True, f"you said {answer!r}, and so it is. {self.because}")]
-        return [Outcome(PART, False, f"you said {answer!r}, and it is {self.truth!r}")]
+            return iter([Outcome(PART, True, f"you said {answer!r}, and so it is. {self.because}")])
+        return iter([Outcome(PART, False, f"you said {answer!r}, and it is {self.truth!r}")])
 
     def answer_in(self, source: str) -> Any:
         said: list[Any] = []

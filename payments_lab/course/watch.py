@@ -11,11 +11,13 @@ import types
 import warnings
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import NoReturn, TypeVar
+from typing import TypeVar
 
 T = TypeVar("T")
 
 PATIENCE = 3.0
+AGAIN = 0.05
+_OF_OURS = "<cell of "
 _UNAWAITED = re.compile(r"coroutine '(?:.*\.)?(?P<name>\w+)' was never awaited")
 
 
@@ -30,23 +32,31 @@ class Stuck(BaseException):
         self.where = where
 
 
+def cell_name(exercise: str, source: str) -> str:
+    """The name of a file that is not there, under which Python finds the lines of ``source`` again."""
+    name = f"{_OF_OURS}{exercise} {hash(source)}>"
+    linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+    return name
+
+
 def cell_line(filename: str, line: int | None) -> str:
     """A line of a notebook's cell, or "" where a file is no cell."""
-    return linecache.getline(filename, line).strip() if line and "ipykernel" in filename else ""
+    is_cell = "ipykernel" in filename or filename.startswith(_OF_OURS)
+    return linecache.getline(filename, line).strip() if line and is_cell else ""
 
 
 @contextmanager
 def an_end() -> Generator[None]:
-    """Stuck, once what runs meanwhile has used the processor for PATIENCE seconds; in the main thread alone.
+    """Stuck, once what runs meanwhile has used the processor for PATIENCE seconds and is in a cell; in the main thread.
 
     The processor's time is counted and not the clock's, so a busy machine makes nobody impatient, and the explorer's
-    own watch goes on beside this one.
+    own watch goes on beside this one. An import is let come to its end: half of a module is worse than a loop.
     """
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
         yield
         return
     before = signal.signal(signal.SIGVTALRM, _ring)
-    signal.setitimer(signal.ITIMER_VIRTUAL, PATIENCE)
+    signal.setitimer(signal.ITIMER_VIRTUAL, PATIENCE, AGAIN)
     try:
         yield
     finally:
@@ -73,10 +83,12 @@ def without_waiting(work: Callable[[], T]) -> tuple[T, list[str]]:
     return result, list(dict.fromkeys(names))
 
 
-def _ring(_signal: int, frame: types.FrameType | None) -> NoReturn:
+def _ring(_signal: int, frame: types.FrameType | None) -> None:
+    line = ""
     while frame is not None:
-        line = cell_line(frame.f_code.co_filename, frame.f_lineno)
-        if line:
-            raise Stuck(line)
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return
+        line = line or cell_line(frame.f_code.co_filename, frame.f_lineno)
         frame = frame.f_back
-    raise Stuck("")
+    if line:
+        raise Stuck(line)

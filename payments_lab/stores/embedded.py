@@ -8,12 +8,23 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from itertools import count
-from typing import Any, TypeVar, cast
+from typing import Any, NoReturn, TypeVar, cast
 
 from payments_lab.ports import Ids, Operation, SequentialIds, checkpoint
 from payments_lab.stores.documents import Document, Filter, Sort
 
 T = TypeVar("T")
+
+PYMONGO = {
+    "create_index",
+    "insert_one",
+    "find_one",
+    "find",
+    "find_one_and_update",
+    "update_one",
+    "delete_one",
+    "count_documents",
+}
 
 
 class EmbeddedDatabase:
@@ -51,6 +62,12 @@ class EmbeddedCollection:
         self._collection = collection
         self._resource = resource
         self._ids = ids
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        there = ", ".join(each for each in vars(type(self)) if each in PYMONGO)
+        raise AttributeError(f"the embedded collection has no {name}; of PyMongo's methods it has {there}")
 
     @property
     def name(self) -> str:

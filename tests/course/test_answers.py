@@ -67,7 +67,7 @@ def test_a_coroutine_that_was_called_is_closed_and_named() -> None:
     with warnings.catch_warnings(action="error"):
         line = summary_of(COROUTINE, outcomes_of(find(COROUTINE), save()))
 
-    assert "was given a coroutine; give it your function itself, save" in line
+    assert "was given a coroutine; give it your function itself, save_if_current" in line
 
 
 def test_a_class_without_the_method_is_probably_another_one() -> None:
@@ -157,7 +157,7 @@ def test_a_test_without_self_is_told_so() -> None:
 def test_a_test_that_fails_on_a_right_service_says_how(body: str, told: str) -> None:
     source = "import pytest\n\n\n" + a_test(body)
 
-    assert said(TESTS, source) == f"not yet. test_the_copy fails on a service that is right: {told}"
+    assert said(TESTS, source) == (f"not yet. test_the_copy fails on a service that is right: {told}, at `{body}`")
 
 
 def test_what_a_student_calls_a_test_does_not_hide_what_is_wrong_with_it() -> None:
@@ -167,6 +167,53 @@ def test_what_a_student_calls_a_test_does_not_hide_what_is_wrong_with_it() -> No
     renamed = attempt(exercise, wrong.answer.replace("def test_", "def test_that_"))
 
     assert misconception_behind(exercise, renamed) is wrong
+
+
+def test_an_assertion_that_fails_for_another_reason_does_not_get_its_hint() -> None:
+    exercise = find(TESTS)
+
+    outcomes = attempt(exercise, exercise.solution.replace("2000", "20"))
+
+    assert "its assertion does not hold, at `" in exercise.summary(outcomes)
+    assert misconception_behind(exercise, outcomes) is None
+
+
+# Slips
+
+
+def test_an_error_in_a_handler_is_told_though_the_bus_would_try_again() -> None:
+    line = said(
+        "03.1-too-early", "class Cancelling(PaymentsService):\n    async def on_order_cancelled(self, event): evnt"
+    )
+
+    assert "the handler of order:cancelled raises NameError: name 'evnt' is not defined" in line
+
+
+def test_a_handler_that_answers_with_nothing_is_asked_for_its_return() -> None:
+    forgets = find("09.2-a-key").solution.replace("return await", "await")
+
+    assert said("09.2-a-key", forgets).endswith("; is a `return` missing?")
+
+
+def test_what_a_collection_cannot_do_is_told_with_what_it_can() -> None:
+    line = said(CLASS, listener("await self.orders.replace_one({}, {})"))
+
+    assert "the embedded collection has no replace_one; of PyMongo's methods it has create_index, insert_one" in line
+
+
+@pytest.mark.parametrize("returned", ["None", "True", "'re_1 was given back'"])
+def test_a_rule_that_returns_no_list_is_told_so(returned: str) -> None:
+    line = said("14.1-a-rule-of-your-own", f"def unasked(evidence):\n    return {returned}")
+
+    assert f"the rule returns {returned}; return a list of sentences" in line
+
+
+@pytest.mark.parametrize("named", ["idempotency key", "An  idempotency Key", ["an idempotency key"]], ids=str)
+def test_a_guard_is_known_by_nearly_its_name(named: object) -> None:
+    (outcome,) = outcomes_of(find("09.1-what-is-missing"), named)
+
+    assert outcome.passed == (named == "An  idempotency Key")
+    assert outcome.passed or "is none of the guards" in outcome.line
 
 
 # An id that is none

@@ -19,6 +19,9 @@ def _refusal(start: Callable[[Any], Any], **changes: str | None) -> str:
         start(SimpleNamespace(**{**WHOLE, **changes}))
     except RuntimeError as refused:
         return str(refused)
+    except (AssertionError, ValueError) as refused:
+        name = type(refused).__name__
+        raise Wrong(f"it stops with {name}; raise RuntimeError, with the names of what is missing") from refused
     missing = ", ".join(name.upper() for name, value in changes.items() if not value)
     raise Wrong(f"it starts, although {missing} is not set")
 
@@ -30,7 +33,10 @@ def _starts(start: Callable[[Any], Any]) -> str:
 
 def _one(start: Callable[[Any], Any]) -> str:
     for name in WHOLE:
-        if name.upper() not in _refusal(start, **{name: None}):
+        said = _refusal(start, **{name: None})
+        if name.upper() not in said and name in said:
+            raise Wrong(f"{name.upper()} is missing, and the message says {name}: name it as one sets it, in capitals")
+        if name.upper() not in said:
             raise Wrong(f"{name.upper()} is missing, and the message does not name it")
     return "each one is missed, by name"
 
@@ -61,7 +67,7 @@ _NEEDED = 'NEEDED = ("mongo_url", "bus_url", "stripe_key")\n\n\n'
 
 checked_start = WriteCode(
     id="01.2-a-checked-start",
-    task="Write `start(settings)`: it names all that is missing, or says that it listens.",
+    task="Write `start(settings)`: a RuntimeError names all that is missing, or it says that it listens.",
     name="start",
     starter=_NEEDED
     + """def start(settings):

@@ -15,6 +15,7 @@ from payments_lab.bus.simulator import SimulatedBus
 from payments_lab.course.code import WriteCode
 from payments_lab.course.exercise import Misconception
 from payments_lab.course.outcome import Part, Wrong, expect
+from payments_lab.course.slips import no_slip
 from payments_lab.course.testing import RIGHT, Mutant, WriteTests
 from payments_lab.ports import LabClock
 from payments_lab.shop.events import OrderCreated, Ticket
@@ -60,16 +61,30 @@ async def _second(save: Save) -> str:
     await save(orders, _read(), "cancelled")
     try:
         await save(orders, _read(), "complete")
-    except LookupError as refused:
+    except Exception as refused:
+        if not _is_stale(refused):
+            raise
         expect(orders.documents()[0]["status"], "cancelled", "the status after the refusal")
         return f"the second is refused: {type(refused).__name__}"
     raise Wrong(f"the second save is not refused, and the status is {orders.documents()[0]['status']}")
 
 
+def _is_stale(error: Exception) -> bool:
+    """Whichever of the notebook's two classes of that name it is."""
+    return type(error).__name__ == "Stale" or type(error) is LookupError
+
+
+async def _try(save: Save, orders: Any) -> None:
+    try:
+        await save(orders, _read(), "cancelled")
+    except Exception as refused:
+        if not _is_stale(refused):
+            raise
+
+
 async def _missing(save: Save) -> str:
     orders = EmbeddedDatabase("payments")["orders"]
-    with suppress(LookupError):
-        await save(orders, _read(), "cancelled")
+    await _try(save, orders)
     expect(len(orders.documents()), 0, "the number of documents, after a save of one that is not there,")
     return "nothing is made up"
 
@@ -91,8 +106,7 @@ async def _between(save: Save) -> str:
 
             return then
 
-    with suppress(LookupError):
-        await save(Interrupted(), _read(), "cancelled")
+    await _try(save, Interrupted())
     (document,) = orders.documents()
     if document["version"] > 1 or (document["status"] == "cancelled" and document["version"] != 1):
         raise Wrong("somebody else saves between your look and your save, and that change is lost")
@@ -103,7 +117,7 @@ _SAVE = """class Stale(LookupError):
     pass
 
 
-async def save(orders, order, status):
+async def save_if_current(orders, order, status):
 """
 
 
@@ -113,8 +127,8 @@ def _saving(body: str) -> str:
 
 update_if_current = WriteCode(
     id="02.1-update-if-current",
-    task="Write `save`: only onto the version that was read, and raising it; else `Stale`.",
-    name="save",
+    task="Write `save_if_current`: only onto the version that was read, and raising it; else `Stale`.",
+    name="save_if_current",
     starter=_saving('await orders.update_one({"_id": order.id}, {"$set": {"status": status}})'),
     solution=_saving(
         """
@@ -139,7 +153,8 @@ change = {"$set": {"status": status}, "$inc": {"version": 1}}
 await orders.update_one({"_id": order.id}, change)
 """
             ),
-            "Counting alone protects nobody: the version must be in the filter, or everybody's save fits.",
+            "Your save fits onto whatever is there now. The version in the filter must be order.version, on which the decision "
+            "was made: counting alone, or reading it anew, protects nobody.",
             "a save after somebody else's",
         ),
         Misconception(
@@ -226,6 +241,7 @@ async def _copied(service: type[Any]) -> str:
     await bus.client("orders").publish("order:created", CREATED.to_bytes())
     await bus.deliver_next()
     copies = payments.orders.documents()
+    no_slip(bus, tell("One order", bus.log, bus.messages))
     expect(len(copies), 1, "the number of copies", tell("One order", bus.log, bus.messages))
     expect(copies[0]["price"], 2000, "the price of the copy")
     expect(copies[0]["userId"], "ada", "the owner of the copy")
@@ -246,6 +262,28 @@ async def _saved_first(service: type[Any]) -> str:
     if not payments.orders.documents():
         raise Wrong("it crashes just after its acknowledgement, and the copy is lost", tell("", bus.log, bus.messages))
     return "nothing is acknowledged before it is saved"
+
+
+async def _database_away(service: type[Any]) -> str:
+    class Away(service):
+        away = True
+
+        async def save(self, event: OrderCreated) -> None:
+            if self.away:
+                self.away = False
+                raise ConnectionError("the database does not answer")
+            await super().save(event)  # pyright: ignore[reportUnknownMemberType]
+
+    payments = Away()
+    bus = await _delivered(payments, crash=False)
+    if not payments.orders.documents():
+        story = tell("A database that is away at first", bus.log, bus.messages)
+        if bus.dead:
+            raise Wrong("the database is away for a moment, and there is no copy after it is back, either", story)
+        raise Wrong(
+            "the database is away for a moment, the event is acknowledged all the same, and the copy is lost", story
+        )
+    return "what could not be saved comes again"
 
 
 async def _again(service: type[Any]) -> str:
@@ -361,6 +399,32 @@ except DuplicateKeyError:
             "a duplicate",
         ),
         Misconception(
+            "every error is a duplicate",
+            _listening(
+                """
+with suppress(Exception):
+    await self.save(event)
+await delivery.ack()
+"""
+            ),
+            "Whatever goes wrong while it saves, you say that it is done. Only DuplicateKeyError says that the copy is there.",
+            "a database that is away",
+        ),
+        Misconception(
+            "acknowledges in any case",
+            _listening(
+                """
+try:
+    await self.save(event)
+finally:
+    await delivery.ack()
+"""
+            ),
+            "`finally` acknowledges what could not be saved, too, and raises for a duplicate all the same. Catch "
+            "DuplicateKeyError, and nothing else.",
+            "a database that is away",
+        ),
+        Misconception(
             "cents twice",
             _listening(
                 """
@@ -378,6 +442,7 @@ await delivery.ack()
         Part("the copy", _copied),
         Part("the acknowledgement", _acknowledged),
         Part("a crash after the acknowledgement", _saved_first),
+        Part("a database that is away", _database_away),
         Part("a duplicate", _again),
     ),
 )

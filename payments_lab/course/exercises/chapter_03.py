@@ -7,7 +7,8 @@ from typing import Any
 
 from payments_lab.course.code import WriteCode, explored
 from payments_lab.course.exercise import Misconception
-from payments_lab.course.outcome import Part, expect
+from payments_lab.course.outcome import Part, Wrong, expect
+from payments_lab.course.slips import no_slip
 from payments_lab.course.testing import RIGHT, Mutant, WriteTests
 from payments_lab.diagrams import Story
 from payments_lab.explore import Cancel, Faults, Pay, Scenario, verify
@@ -20,6 +21,9 @@ from payments_lab.shop.payments import PaymentsService
 PRELUDE = """
 from payments_lab import NotYet, PaymentsService
 """
+
+
+GAP = OrderCancelled(id="ord_1", version=2, ticket=TicketReference(id="tkt_1"))
 
 
 async def _overtaken(service: type[Any]) -> Lab:
@@ -46,6 +50,9 @@ async def _in_time(service: type[Any]) -> str:
     await lab.orders.cancel("ord_1")
     await lab.settle()
     story = lab.timeline("A cancellation in time")
+    no_slip(lab.bus, story)
+    if lab.bus.dead:
+        raise Wrong("what came in time is asked for again and again, until the bus gives up", story)
     expect(_copy(lab)["status"], "cancelled", "the status of the copy", story)
     expect(_copy(lab)["version"], 1, "the version of the copy", story)
     return "the copy is cancelled, at version 1"
@@ -57,6 +64,7 @@ async def _too_early(service: type[Any]) -> str:
     expect(_copy(lab)["status"], "cancelled", "the status of the copy, in the end,", story)
     expect(_copy(lab)["version"], 1, "the version of the copy, in the end,", story)
     expect(len(lab.bus.dead), 0, "the number of dead letters", story)
+    expect(_copy(lab).get("price"), 2000, "the price of the copy, in the end,", story)
     return "it came again, and was applied"
 
 
@@ -65,13 +73,25 @@ async def _twice(service: type[Any]) -> str:
     await lab.orders.create(user_id="ada", price=2000)
     await lab.settle()
     await lab.orders.cancel("ord_1")
-    await lab.settle()
-    lab.bus.duplicate("#2 payments-service")
+    await lab.bus.deliver("#2 payments-service", lose_ack=True)
     await lab.settle()
     story = lab.timeline("A cancellation that comes twice")
+    if lab.bus.dead:
+        raise Wrong(f"it is delivered {lab.bus.dead[0].attempts} times: what was applied is asked for again", story)
     expect(_copy(lab)["version"], 1, "the version of the copy", story)
-    expect(len(lab.bus.dead), 0, "the number of dead letters", story)
     return "the second one changed nothing, and was acknowledged"
+
+
+async def _gap(service: type[Any]) -> str:
+    lab = Lab(payments=service)
+    await lab.orders.create(user_id="ada", price=2000)
+    await lab.settle()
+    try:
+        await lab.payments.on_order_cancelled(GAP)
+    except Exception:
+        expect(_copy(lab)["version"], 0, "the version of the copy, after version 2 came too early,")
+        return "version 2 waits until there is version 1"
+    raise Wrong(f"version 2 comes, the copy has version 0, and is {_copy(lab)['status']} v{_copy(lab)['version']} then")
 
 
 CANCELLED = Scenario("cancelled", (Cancel(), Pay()), sentence="Ada orders, cancels, and somebody tries to pay.")
@@ -93,7 +113,7 @@ def _with(body: str) -> str:
 
 too_early = WriteCode(
     id="03.1-too-early",
-    task="Write `on_order_cancelled`: in time, too early, and twice.",
+    task="Write `on_order_cancelled`: in time, too early, twice, and after a gap.",
     name="Cancelling",
     prelude=PRELUDE,
     starter=_with('await self.orders.update_one({"_id": event.id}, {"$set": {"status": "cancelled"}})'),
@@ -159,6 +179,44 @@ if await self.orders.find_one_and_update(before, {"$set": cancelled}) is None:
             fails="a cancellation in time",
         ),
         Misconception(
+            "too early and too late are the same",
+            _with(
+                """
+before = {"_id": event.id, "version": event.version - 1}
+cancelled = {"status": "cancelled", "version": event.version}
+if await self.orders.find_one_and_update(before, {"$set": cancelled}) is None:
+    raise NotYet(event.id)
+"""
+            ),
+            "A second delivery finds version 1 where it wants 0, and waits for what is past. Look at what is there: is the "
+            "copy at the event's version already?",
+            fails="a cancellation that comes twice",
+        ),
+        Misconception(
+            "made out of nothing",
+            _with(
+                """
+cancelled = {"status": "cancelled", "version": event.version}
+await self.orders.update_one({"_id": event.id}, {"$set": cancelled}, upsert=True)
+"""
+            ),
+            "An upsert makes a copy out of a cancellation: without a price, without an owner. Wait for order:created.",
+            fails="a cancellation that comes first",
+        ),
+        Misconception(
+            "any version will do",
+            _with(
+                """
+if await self.orders.find_one({"_id": event.id}) is None:
+    raise NotYet(event.id)
+cancelled = {"status": "cancelled", "version": event.version}
+await self.orders.update_one({"_id": event.id}, {"$set": cancelled})
+"""
+            ),
+            "It waits for a copy, and then writes onto whatever version that has. Version n goes onto version n - 1.",
+            fails="a gap",
+        ),
+        Misconception(
             "the copy deleted",
             _with('await self.orders.delete_one({"_id": event.id})'),
             "Who pays a deleted order is told that there is none, and nobody can see why. Keep the copy, and mark it.",
@@ -169,13 +227,13 @@ if await self.orders.find_one_and_update(before, {"$set": cancelled}) is None:
         Part("a cancellation in time", _in_time),
         Part("a cancellation that comes first", _too_early),
         Part("a cancellation that comes twice", _twice),
+        Part("a gap", _gap),
         explored("every order of events", _everything),
     ),
 )
 
 # 03.2: tests of the cancellation
 
-GAP = OrderCancelled(id="ord_1", version=2, ticket=TicketReference(id="tkt_1"))
 NEXT = OrderCancelled(id="ord_1", version=1, ticket=TicketReference(id="tkt_1"))
 
 

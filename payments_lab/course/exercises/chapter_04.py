@@ -37,6 +37,8 @@ async def _answer(service: type[Any], order: str, user: str) -> int:
         return refused.status
     if found is None:
         raise Wrong(f"{user} asks for {order}, and is neither given an order nor refused")
+    if not isinstance(found, Mapping):
+        raise Wrong(f"{user} asks for {order}, and is answered with {found!r}: return the order, or raise the refusal")
     return 200
 
 
@@ -110,6 +112,14 @@ from payments_lab.shop.errors import NotTheOwner, OrderIsCancelled, OrderNotFoun
             _validating(_EXISTS, _OWNED),
             "Nobody asks for the status: a cancelled order is paid.",
             "a cancelled order",
+        ),
+        Misconception(
+            "strangers hear nothing",
+            _validating(
+                _EXISTS, _OWNED.replace('NotTheOwner("not your order")', 'OrderNotFound("no such order")'), _ACTIVE
+            ),
+            "Wise, and many services do so. Here, as in the course, somebody else's order is NotTheOwner, a 401.",
+            "a stranger",
         ),
         Misconception(
             "one answer for all",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from payments_lab.course.code import WriteCode
 from payments_lab.course.exercise import Misconception
@@ -22,7 +22,9 @@ async def _shop(service: type[Any], currency: str = "usd") -> Lab:
 
 async def _paid(service: type[Any], currency: str = "usd") -> tuple[Lab, Sequence[Mapping[str, Any]]]:
     lab = await _shop(service, currency)
-    await lab.payments.create_charge(order_id="ord_1", token="tok_visa", user_id="ada")
+    answer: object = await lab.payments.create_charge(order_id="ord_1", token="tok_visa", user_id="ada")
+    if cast("object", answer) is None:
+        raise Wrong("it charges, and answers with nothing: return the charge", lab.timeline("Ada pays"))
     return lab, [charge for charge in lab.stripe.charges() if charge["paid"]]
 
 

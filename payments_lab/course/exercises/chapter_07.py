@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from payments_lab.course.code import WriteCode, explored
 from payments_lab.course.exercise import Misconception
 from payments_lab.course.outcome import Part, Wrong, expect
+from payments_lab.course.slips import no_slip
 from payments_lab.course.testing import RIGHT, Mutant, WriteTests
 from payments_lab.diagrams import Story
 from payments_lab.explore import Cancel, Faults, Pay, Scenario, verify
@@ -174,6 +175,7 @@ async def _completed(orders: type[Any]) -> Lab:
     await lab.settle()
     await lab.payments.create_charge(**ADA_PAYS)
     await lab.settle()
+    no_slip(lab.bus, lab.timeline("Ada pays"))
     return lab
 
 

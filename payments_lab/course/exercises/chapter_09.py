@@ -186,6 +186,12 @@ keyed = WriteCode(
             "every order of two clicks",
         ),
         Misconception(
+            "what is new each time",
+            "import uuid\n\n\n" + _keyed("str(uuid.uuid4())"),
+            "Time and chance make a new key for each click, and each click a charge. Make it of what both clicks share.",
+            "every order of two clicks",
+        ),
+        Misconception(
             "one for all",
             _keyed('"payment"'),
             "One key for everything: the first charge is the last one that anybody can make.",

@@ -28,7 +28,12 @@ class Books:
     def __init__(self, inbox: type[Any], fail: int = 0) -> None:
         self.booked: list[str] = []
         self.fail = fail
-        self._inbox = inbox(EmbeddedDatabase("payments")["inbox"], self.book)
+        self._begin, self._done = inbox, EmbeddedDatabase("payments")["inbox"]
+        self.restart()
+
+    def restart(self) -> None:
+        """A new process, with the same database."""
+        self._inbox = self._begin(self._done, self.book)
 
     async def book(self, intent: Document) -> None:
         if self.fail:
@@ -58,6 +63,15 @@ async def _twice(inbox: type[Any]) -> str:
         await books.post("evt_1", "pi_1")
     expect(books.booked, ["pi_1"], "what is booked when the same event comes twice")
     return "the same event twice is booked once"
+
+
+async def _restarted(inbox: type[Any]) -> str:
+    books = Books(inbox)
+    await books.post("evt_1", "pi_1")
+    books.restart()
+    await books.post("evt_1", "pi_1")
+    expect(books.booked, ["pi_1"], "what is booked when the same event comes again after a restart")
+    return "what was done before a restart is known after it"
 
 
 async def _two_payments(inbox: type[Any]) -> str:
@@ -97,6 +111,8 @@ _SUCCEEDED = 'if event["type"] != "payment_intent.succeeded":\n    return\n'
 _KNOWN = 'if await self.done.find_one({"_id": event["id"]}):\n    return\n'
 _BOOK = 'await self.book(event["data"]["object"])\n'
 _MARK = 'await self.done.insert_one({"_id": event["id"]})\n'
+_KNOWN_HERE = 'seen = self.__dict__.setdefault("seen", set())\nif event["id"] in seen:\n    return\n'
+_MARK_HERE = 'seen.add(event["id"])\n'
 
 webhooks = WriteCode(
     id="12.2-webhooks",
@@ -113,6 +129,7 @@ webhooks = WriteCode(
     parts=(
         Part("in time", _in_time),
         Part("twice", _twice),
+        Part("after a restart", _restarted),
         Part("two payments", _two_payments),
         Part("other events", _other_events),
         Part("down at first", _down_at_first),
@@ -123,6 +140,12 @@ webhooks = WriteCode(
             _inbox(_SUCCEEDED + _BOOK),
             "Stripe sends an event at least once. Remember in `done` which ones had their effect.",
             fails="twice",
+        ),
+        Misconception(
+            "remembers in memory",
+            _inbox(_SUCCEEDED + _KNOWN_HERE + _BOOK + _MARK_HERE),
+            "A set in the process forgets when it restarts, and the other copy never knew. `done` is in the database.",
+            fails="after a restart",
         ),
         Misconception(
             "any event will do",

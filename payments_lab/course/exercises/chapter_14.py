@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any
 
 from payments_lab.course.code import WriteCode
 from payments_lab.course.exercise import Misconception
+from payments_lab.course.exercises.chapter_07 import PAID
+from payments_lab.course.exercises.chapter_10 import ONE_CLICK
 from payments_lab.course.exercises.chapter_11 import Refunds
 from payments_lab.course.outcome import Part, Wrong
-from payments_lab.explore import Invariant, verify
+from payments_lab.explore import Evidence, Invariant, Scenario, Violation, verify
 from payments_lab.explore.zoo import NaivePaymentsService
 from payments_lab.shop.payments import Payment, PaymentsService
 
@@ -24,34 +27,41 @@ class GivesBackUnasked(NaivePaymentsService):
         await self.stripe.v1.refunds.create_async({"charge": payment.stripe_id})
 
 
-def _breaks(check: Check, service: type[PaymentsService], scenario: str) -> Any:
-    report = verify(service, scenario=scenario, invariants=[Invariant("yours", check)])
+@lru_cache(maxsize=8)
+def _breaks(check: Check, service: type[PaymentsService], scenario: Scenario) -> Violation | None:
+    def sentences(evidence: Evidence) -> list[str]:
+        said: Any = check(evidence)
+        if said is None or isinstance(said, str | bool | int):
+            raise Wrong(f"the rule returns {said!r}; return a list of sentences, and an empty one where all is well")
+        return list(said)
+
+    report = verify(service, scenario=scenario, invariants=[Invariant("yours", sentences)])
     return report.violations[0] if report.violations else None
 
 
 def _quiet_after_a_cancellation(check: Check) -> str:
-    found = _breaks(check, Refunds, "pay-and-cancel")
+    found = _breaks(check, Refunds, PAID)
     if found is not None:
         raise Wrong(f"it accuses a shop that is right: {found.message}", found.diagram())
     return "a refund of a cancelled order is allowed"
 
 
 def _quiet_without_refunds(check: Check) -> str:
-    found = _breaks(check, NaivePaymentsService, "two-clicks")
+    found = _breaks(check, NaivePaymentsService, ONE_CLICK)
     if found is not None:
         raise Wrong(f"nothing was refunded, and it says: {found.message}", found.diagram())
     return "a shop without refunds is left alone"
 
 
 def _fires(check: Check) -> str:
-    found = _breaks(check, GivesBackUnasked, "two-clicks")
+    found = _breaks(check, GivesBackUnasked, ONE_CLICK)
     if found is None:
         raise Wrong("a service gives back what nobody asked back, and the rule says nothing")
     return "a refund that nobody asked for is found"
 
 
 def _names(check: Check) -> str:
-    found = _breaks(check, GivesBackUnasked, "two-clicks")
+    found = _breaks(check, GivesBackUnasked, ONE_CLICK)
     if found is None or "re_" not in found.message:
         raise Wrong("what it says does not name the refund, so nobody can look it up")
     return "it names the refund"
