@@ -3,40 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
+import inspect
+import opcode
 import sys
-import threading
-import traceback
 import types
-from collections.abc import Callable, Coroutine, Generator, Iterator
+from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar, cast
 
+from payments_lab.explore.fencing import fenced_in
+from payments_lab.explore.places import innermost, standing, where
+from payments_lab.explore.refusing import Refused, refuse
+from payments_lab.explore.watching import TooLate, begin_step, end_step, watched
 from payments_lab.ports import Operation, scheduled_by
 
 T = TypeVar("T")
 
 PATIENCE = 3.0
 
-_PACKAGE = Path(__file__).parent.parent
-_MACHINERY = tuple(f"{_PACKAGE / room}{os.sep}" for room in ("explore", "ports", "stores", "bus", "local_stripe"))
-
 PAUSE = Operation("pause", "sleep", None, writes=False)
 
-
-class Refused(BaseException):
-    """The code under test did something that cannot be explored: ``kind`` names it, the message says what and where.
-
-    No ``Exception``, so that a handler which catches everything does not hide it.
-    """
-
-    def __init__(self, kind: str, message: str) -> None:
-        super().__init__(message)
-        self.kind = kind
-        self.message = message
+_RAISE = opcode.opmap["RAISE_VARARGS"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +55,7 @@ class Suspender:
 def under_control() -> Generator[None]:
     """While this lasts, code under test meets our checkpoints, no foreign event loop, and an end to its patience."""
     before = asyncio._get_running_loop()  # pyright: ignore[reportPrivateUsage]
-    with scheduled_by(_SUSPENDER), _watched():
+    with scheduled_by(_SUSPENDER), watched(), fenced_in():
         asyncio._set_running_loop(_LOOP)  # pyright: ignore[reportArgumentType]
         try:
             yield
@@ -78,56 +66,46 @@ def under_control() -> Generator[None]:
 def resume(coroutine: Coroutine[Any, Any, Any], answer: Any = None, error: Exception | None = None) -> Wish | Finished:
     """Run to the next checkpoint, or to the end. Must happen :func:`under_control`.
 
-    Refused when the coroutine waits for anything but a checkpoint, or takes longer than PATIENCE seconds.
+    Refused when the coroutine waits for anything but a checkpoint, takes longer than PATIENCE seconds, does what nobody
+    can follow, or would end the whole process.
     """
-    _start_watch()
+    begin_step(PATIENCE)
     try:
-        wish = coroutine.send(answer) if error is None else coroutine.throw(error)
+        outcome = _step(coroutine, answer, error)
+    finally:
+        end_step()
+    if isinstance(outcome, Wish | Finished):
+        return outcome
+    if outcome is None:
+        return Wish(PAUSE, _nothing)
+    raise Refused("foreign-await", f"{where(coroutine)} waits for {outcome!r}, which the explorer does not control")
+
+
+def _step(coroutine: Coroutine[Any, Any, Any], answer: Any, error: Exception | None) -> object:
+    try:
+        return coroutine.send(answer) if error is None else coroutine.throw(error)
     except StopIteration as done:
         return Finished(value=done.value)
     except Exception as failure:
         return Finished(error=failure)
-    finally:
-        _stop_watch()
-    if isinstance(wish, Wish):
-        return wish
-    if wish is None:
-        return Wish(PAUSE, _nothing)
-    raise Refused("foreign-await", f"{where(coroutine)} waits for {wish!r}, which the explorer does not control")
+    except (Refused, TooLate):
+        raise
+    except BaseException as end:
+        if isinstance(end, KeyboardInterrupt) and not _is_raised_by_code(end):
+            raise
+        raise Refused(
+            "exit",
+            f"{innermost(end)} raises {type(end).__name__}, which is no Exception: it would end the whole process, and "
+            "not this handler alone",
+        ) from end
 
 
-def where(coroutine: Any) -> str:
-    """The file and line at which the innermost coroutine of the chain stands."""
-    place = repr(coroutine)
-    inner = coroutine
-    while inner is not None:
-        frame = getattr(inner, "cr_frame", None) or getattr(inner, "gi_frame", None)
-        if frame is not None and not is_machinery(frame.f_code.co_filename):
-            place = at(frame.f_code, frame.f_lineno)
-        inner = getattr(inner, "cr_await", None) or getattr(inner, "gi_yieldfrom", None)
-    return place
-
-
-def at(code: types.CodeType, line: int | None) -> str:
-    """``file:line in function``; a notebook's cell has no file that anybody knows."""
-    place = Path(code.co_filename)
-    name = "a cell" if place.parent.name.startswith("ipykernel_") else place.name
-    return f"{name}:{line} in {code.co_qualname}"
-
-
-def innermost(error: BaseException) -> str:
-    """The last line of code under test in an error's traceback."""
-    return _place(traceback.walk_tb(error.__traceback__))
-
-
-def _place(frames: Iterator[tuple[types.FrameType, int]]) -> str:
-    places = [at(frame.f_code, line) for frame, line in frames if not is_machinery(frame.f_code.co_filename)]
-    return places[-1] if places else "code that has no file"
-
-
-def is_machinery(filename: str) -> bool:
-    """Whether a file is part of the machinery rather than of what is explored."""
-    return filename.startswith(_MACHINERY) or "/asyncio/" in filename or "/stripe/" in filename
+def _is_raised_by_code(error: BaseException) -> bool:
+    """Whether a ``raise`` stands where an error comes from; somebody has pressed Ctrl-C otherwise."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    return place is not None and place.tb_frame.f_code.co_code[place.tb_lasti] == _RAISE
 
 
 def _nothing() -> None:
@@ -135,6 +113,13 @@ def _nothing() -> None:
 
 
 # asyncio
+
+
+_WORDS = {
+    "create_task": "tasks (create_task, gather, wait_for)",
+    "run_in_executor": "threads (run_in_executor, to_thread)",
+    "time": "the time (timeout, loop.time)",
+}
 
 
 class _ForeignLoop:
@@ -151,7 +136,7 @@ class _ForeignLoop:
         return future
 
     def __getattr__(self, name: str) -> NoReturn:
-        _refuse_asyncio(name)
+        _refuse_asyncio(_WORDS.get(name, name))
 
     def __hash__(self) -> int:
         _refuse_asyncio("the current task (asyncio.timeout, asyncio.wait_for)")
@@ -178,47 +163,23 @@ class _Pause:
 
 def _refuse_asyncio(what: str) -> NoReturn:
     frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
-    place = _place(iter(reversed(list(traceback.walk_stack(frame)))))
-    raise Refused(
+    _close_unawaited(frame)
+    refuse(
         "asyncio",
-        f"{place} uses {what} of asyncio, which the explorer cannot follow; await one operation after the other "
-        "(asyncio.sleep is fine)",
+        f"{standing(frame)} uses {what} of asyncio, which the explorer cannot follow; await one operation after the "
+        "other (asyncio.sleep is fine)",
     )
+
+
+def _close_unawaited(frame: types.FrameType | None) -> None:
+    """Let go of the coroutines that asyncio was handed, so that nobody is warned that they were never awaited."""
+    while frame is not None and ("asyncio" in frame.f_code.co_filename or frame.f_code.co_filename == __file__):
+        for value in frame.f_locals.values():
+            for each in cast("tuple[object, ...]", value) if isinstance(value, tuple) else (value,):
+                if inspect.iscoroutine(each) and inspect.getcoroutinestate(each) == inspect.CORO_CREATED:
+                    each.close()
+        frame = frame.f_back
 
 
 _LOOP: Any = _ForeignLoop()
 _SUSPENDER = Suspender()
-
-
-# the watch
-
-
-def _in_main_thread() -> bool:
-    return threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer")
-
-
-@contextmanager
-def _watched() -> Generator[None]:
-    if not _in_main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGALRM, _ring)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGALRM, before)
-
-
-def _start_watch() -> None:
-    if _in_main_thread():
-        signal.setitimer(signal.ITIMER_REAL, PATIENCE)
-
-
-def _stop_watch() -> None:
-    if _in_main_thread():
-        signal.setitimer(signal.ITIMER_REAL, 0)
-
-
-def _ring(_signal: int, frame: types.FrameType | None) -> NoReturn:
-    place = _place(iter(reversed(list(traceback.walk_stack(frame)))))
-    raise Refused("stuck", f"{place} has not come to its next await within {PATIENCE:g} seconds")

@@ -6,22 +6,19 @@ One that reads the machine's clock, draws random numbers or starts threads is fo
 from __future__ import annotations
 
 import sys
-import sysconfig
 import types
 from collections.abc import Callable, Generator, Hashable
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from pathlib import Path
 from typing import Any
 
-from payments_lab.explore.coroutines import Refused, at, is_machinery
+from payments_lab.explore.fencing import ONLY_PORTS
 from payments_lab.explore.machine import Machine
+from payments_lab.explore.places import caller
+from payments_lab.explore.refusing import Refused
 from payments_lab.explore.tasks import Node
 
 LEAVES = 60
 
-_STDLIB = sysconfig.get_paths()["stdlib"]
-_LOGGING = str(Path(_STDLIB) / "logging")
-_FOREIGN = {"site-packages", "dist-packages"}
 _CLOCKS = frozenset(
     {"time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "process_time"}
     | {"process_time_ns", "clock_gettime", "clock_gettime_ns", "localtime", "gmtime", "strftime", "ctime", "asctime"}
@@ -84,8 +81,8 @@ def _listening(heard: list[str]) -> Generator[None]:
     """
 
     def listen(frame: types.FrameType, event: str, called: Any) -> None:
-        if event == "c_call" and (what := _forbidden(called)) and (place := _caller(frame)):
-            heard.append(f"{place} {what}; a handler may only use its ports: self.clock, self.ids and what it is told")
+        if event == "c_call" and (what := _forbidden(called)) and (place := caller(frame)):
+            heard.append(f"{place} {what}; {ONLY_PORTS}")
 
     before: Any = sys.getprofile()
     put_back = _way_back(before)
@@ -121,16 +118,4 @@ def _forbidden(called: Any) -> str:
         return "starts a thread"
     if module == "_uuid" and name == "generate_time_safe":
         return "makes an id from the machine's clock (uuid1)"
-    return ""
-
-
-def _caller(frame: types.FrameType | None) -> str:
-    """The line of code under test behind a call; empty where a library, or the log, calls for its own sake."""
-    while frame is not None:
-        name = frame.f_code.co_filename
-        if is_machinery(name) or name.startswith(_LOGGING) or _FOREIGN & set(Path(name).parts):
-            return ""
-        if not name.startswith((_STDLIB, "<frozen")):
-            return at(frame.f_code, frame.f_lineno)
-        frame = frame.f_back
     return ""

@@ -1,0 +1,66 @@
+"""What code under test may not even begin: it is stopped at the call, with its line.
+
+What blocks the thread would hold up everything else in the process; threads, processes and the network are not the
+same twice. The calls are fenced in while code under test runs, for its own thread alone.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Any
+
+from payments_lab.explore.places import caller, standing
+from payments_lab.explore.refusing import STEP, refuse
+
+ONLY_PORTS = "a handler may only use its ports: self.clock, self.ids and what it is told"
+
+_BLOCKS = "which holds up everything else in the process; await asyncio.sleep, or an operation of a port"
+_PROCESS = f"starts a process; {ONLY_PORTS}"
+_FENCED: tuple[tuple[Any, str, str, str], ...] = (
+    (time, "sleep", "stuck", f"blocks the thread (time.sleep), {_BLOCKS}"),
+    (threading.Condition, "wait", "stuck", f"waits for another thread, {_BLOCKS}"),
+    (threading.Thread, "start", "nondeterministic", f"starts a thread; {ONLY_PORTS}"),
+    (subprocess.Popen, "__init__", "nondeterministic", _PROCESS),
+    (os, "system", "nondeterministic", _PROCESS),
+    (socket.socket, "connect", "nondeterministic", f"talks to the network by itself; {ONLY_PORTS}, and self.stripe"),
+    (socket, "getaddrinfo", "nondeterministic", f"talks to the network by itself; {ONLY_PORTS}, and self.stripe"),
+)
+
+# The stripe library asks the operating system for its name, once.
+_MAY_BE_A_LIBRARY_S = frozenset({_PROCESS})
+
+
+@contextmanager
+def fenced_in() -> Generator[None]:
+    """While this lasts, a step of code under test is refused what it may not do; other threads notice nothing."""
+    before: list[tuple[Any, str, Any, Any]] = [
+        (owner, name, vars(owner).get(name), getattr(owner, name))  # pyright: ignore[reportUnknownMemberType]
+        for owner, name, _, _ in _FENCED
+    ]
+    for (owner, name, _, call), (_, _, kind, words) in zip(before, _FENCED, strict=True):
+        setattr(owner, name, _fence(call, kind, words))
+    try:
+        yield
+    finally:
+        for owner, name, own, _ in before:
+            if own is None:
+                delattr(owner, name)
+            else:
+                setattr(owner, name, own)
+
+
+def _fence(call: Callable[..., Any], kind: str, words: str) -> Callable[..., Any]:
+    def fence(*arguments: Any, **named: Any) -> Any:
+        frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
+        if STEP.under_way and (words not in _MAY_BE_A_LIBRARY_S or caller(frame)):
+            refuse(kind, f"{standing(frame)} {words}")
+        return call(*arguments, **named)
+
+    return fence

@@ -1,0 +1,121 @@
+"""Services that do what nobody can explore, each in one way."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any
+
+from tests.explore.services import Naive
+
+
+class BlocksTheThread(Naive):
+    async def before_the_charge(self) -> None:
+        time.sleep(1000)  # noqa: ASYNC251 - what the test is about
+
+
+class WaitsForAnotherThread(Naive):
+    async def before_the_charge(self) -> None:
+        threading.Event().wait()
+
+
+class UsesAPool(Naive):
+    async def before_the_charge(self) -> None:
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(int).result()
+
+
+class StartsAProcess(Naive):
+    async def before_the_charge(self) -> None:
+        subprocess.run([sys.executable, "-c", ""], check=True)  # noqa: ASYNC221 - what the test is about
+
+
+class CallsTheNetwork(Naive):
+    async def before_the_charge(self) -> None:
+        urllib.request.urlopen("http://127.0.0.1:9/")  # noqa: ASYNC210 - what the test is about
+
+
+class CatchesWhatItIsRefused(Naive):
+    async def before_the_charge(self) -> None:
+        with suppress(BaseException):
+            await asyncio.gather(self.payments.find_one({}), self.orders.find_one({}))
+
+
+class TakesATimeout(Naive):
+    async def before_the_charge(self) -> None:
+        async with asyncio.timeout(1):
+            await self.payments.find_one({})
+
+
+class UsesAGroup(Naive):
+    async def before_the_charge(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.payments.find_one({}))
+
+
+class GoesToAnExecutor(Naive):
+    async def before_the_charge(self) -> None:
+        await asyncio.get_running_loop().run_in_executor(None, int)
+
+
+class SharesALock(Naive):
+    lock = asyncio.Lock()
+
+    async def create_charge(self, **asked: Any) -> Any:
+        async with self.lock:
+            return await super().create_charge(**asked)
+
+
+class Exits(Naive):
+    async def before_the_charge(self) -> None:
+        sys.exit("done for today")
+
+
+class PressesCtrlC(Naive):
+    async def before_the_charge(self) -> None:
+        raise KeyboardInterrupt
+
+
+class Cancels(Naive):
+    async def before_the_charge(self) -> None:
+        raise asyncio.CancelledError
+
+
+class SpinsAndCatchesEverything(Naive):
+    async def before_the_charge(self) -> None:
+        while True:
+            try:  # noqa: SIM105 - what the test is about
+                sum(range(10))
+            except:  # noqa: E722
+                pass
+
+
+class ForgetsToAwait(Naive):
+    async def create_charge(self, **asked: Any) -> Any:
+        order: Any = self.orders.find_one({"_id": asked["order_id"]})
+        try:
+            return order["price"]
+        finally:
+            order.close()
+
+
+class IsNotAsync(Naive):
+    def create_charge(self, **asked: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return asked
+
+
+class AsksForSomethingElse(Naive):
+    async def create_charge(self, order: str) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return order
+
+
+class CannotStart(Naive):
+    def __init__(self, ports: Any) -> None:
+        super().__init__(ports)
+        raise RuntimeError("no settings")

@@ -1,0 +1,82 @@
+"""Whatever code under test does, it is told with its line: no hang, no silent nonsense, no traceback of ours."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from typing import Any
+
+import pytest
+
+from payments_lab import Faults, verify
+from payments_lab.explore import Pay, Scenario
+from payments_lab.explore.report import Report
+from tests.explore import misbehaving, services
+
+ONE_CLICK = Scenario("one-click", (Pay(key="click-1"),), known=True)
+
+
+def told(service: Any) -> Report:
+    return verify(service, scenario=ONE_CLICK, faults=Faults(retries=0))
+
+
+@pytest.mark.parametrize(
+    ("service", "kind", "words"),
+    [
+        (misbehaving.BlocksTheThread, "stuck", "blocks the thread (time.sleep)"),
+        (misbehaving.WaitsForAnotherThread, "stuck", "waits for another thread"),
+        (misbehaving.UsesAPool, "stuck", "waits for another thread"),
+        (misbehaving.StartsAProcess, "nondeterministic", "starts a process"),
+        (misbehaving.CallsTheNetwork, "nondeterministic", "talks to the network by itself"),
+        (misbehaving.CatchesWhatItIsRefused, "asyncio", "gather"),
+        (misbehaving.TakesATimeout, "asyncio", "timeout"),
+        (misbehaving.UsesAGroup, "asyncio", "the current task"),
+        (misbehaving.GoesToAnExecutor, "asyncio", "run_in_executor"),
+        (misbehaving.Exits, "exit", "raises SystemExit"),
+        (misbehaving.PressesCtrlC, "exit", "raises KeyboardInterrupt"),
+        (misbehaving.Cancels, "exit", "raises CancelledError"),
+    ],
+    ids=lambda each: each.__name__ if isinstance(each, type) else "",
+)
+def test_what_cannot_be_explored_is_told_with_its_line(service: Any, kind: str, words: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        report = told(service)
+
+    assert [violation.invariant for violation in report.violations] == [kind]
+    assert words in report.violations[0].message
+    assert f"in {service.__name__}.before_the_charge" in report.violations[0].message
+
+
+def test_a_lock_that_copies_of_a_service_share_is_refused_once_somebody_waits_for_it() -> None:
+    (violation,) = verify(misbehaving.SharesALock, scenario="two-clicks").violations
+
+    assert violation.invariant == "asyncio"
+    assert "a lock, an event or a queue" in violation.message
+
+
+def test_a_loop_that_catches_everything_ends_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("payments_lab.explore.coroutines.PATIENCE", 0.2)
+
+    (violation,) = told(misbehaving.SpinsAndCatchesEverything).violations
+
+    assert violation.invariant == "stuck"
+    assert "SpinsAndCatchesEverything.before_the_charge has not come to its next await" in violation.message
+
+
+def test_a_loop_without_end_ends_in_any_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("payments_lab.explore.coroutines.PATIENCE", 0.2)
+    found: list[Report] = []
+
+    def verify_twice() -> None:
+        found.append(told(services.Spins))
+        found.append(told(services.Naive))
+
+    thread = threading.Thread(target=verify_twice)
+    thread.start()
+    thread.join()
+
+    spinning, right = found
+    assert spinning.violations[0].invariant == "stuck"
+    assert "Spins.before_the_charge" in spinning.violations[0].message
+    assert right.verdict == "holds"
