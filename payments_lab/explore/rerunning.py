@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import types
-from collections.abc import Callable, Generator, Hashable
+from collections.abc import Callable, Generator, Hashable, Iterable
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
@@ -27,15 +27,16 @@ _DATES = {"now", "utcnow", "today"}
 _CHANCE = {"random", "getrandbits", "urandom", "randbytes", "getrandom", "uuid4"}
 
 
-def find_nondeterminism(machine: Machine, leaves: int = LEAVES) -> str:
+def find_nondeterminism(machine: Machine, leaves: int = LEAVES, among: Iterable[Node] | None = None) -> str:
     """What a handler does that may differ from run to run, with its line; empty when nothing was found.
 
     Every step of the code, from one line with an await to the next, is listened to once. The ways to about so many
-    ``leaves``, spread evenly over all that are known, are compared step by step.
+    ``leaves``, spread evenly over all that are known (or over those ``among`` some), are compared step by step.
     """
     tasks = machine.tasks
-    parents = {node.parent for node in tasks.nodes}
-    ends = [node for node in tasks.nodes if node.number not in parents]
+    nodes = list({node.number: node for node in among}.values()) if among is not None else tasks.nodes
+    parents = {node.parent for node in nodes}
+    ends = [node for node in nodes if node.number not in parents]
     every = max(1, len(ends) // leaves)
     listened: set[Hashable] = set()
     for number, end in enumerate(ends):

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from payments_lab.explore.exploring import Explored, Plan, explore
+from payments_lab.explore.coroutines import under_control
+from payments_lab.explore.exploring import Explored, Finding, Plan, explore
 from payments_lab.explore.faults import Faults
 from payments_lab.explore.invariants import Invariant, find
+from payments_lab.explore.places import innermost
 from payments_lab.explore.report import Report
+from payments_lab.explore.rerunning import find_nondeterminism
 from payments_lab.explore.sampling import sample
 from payments_lab.explore.scenario import USUAL, Scenario, find_scenario
 from payments_lab.explore.search import Limits, Search
+from payments_lab.explore.threads import Role
 from payments_lab.explore.world import Services
 from payments_lab.shop.expiration import ExpirationService
 from payments_lab.shop.orders import OrdersService
@@ -50,8 +54,10 @@ def verify(
     ``reduce`` it leaves out orders of steps that make no difference: fewer states, each of them slower. With a ``seed``
     it plays so many random ``schedules`` of each scenario instead of all: that proves nothing, and may find much.
 
-    Synchronous; a running event loop is not disturbed. Ctrl-C gives the report so far. ValueError for unknown names.
+    Synchronous; a running event loop is not disturbed. Ctrl-C gives the report so far. ValueError for unknown names,
+    TypeError for what is no class of such a service.
     """
+    _check_classes(payments, orders, expiration)
     faults = faults or Faults()
     named = invariants is not None
     plan = Plan(
@@ -69,9 +75,52 @@ def verify(
             explored.append(explore(plan, each))
         else:
             explored.append(sample(plan, each, seed=seed, schedules=schedules))
+        _play_again(explored[-1])
         if explored[-1].stopped == "interrupted" or (stop_at_first and explored[-1].findings):
             break
     return Report(payments.__name__, explored, faults, tuple(_doubts(plan, explored, named=named)))
+
+
+def _check_classes(*given: object) -> None:
+    for wanted, each in zip((PaymentsService, OrdersService, ExpirationService), given, strict=True):
+        if each is None or (isinstance(each, type) and issubclass(each, wanted)):
+            continue
+        if isinstance(each, wanted):
+            raise TypeError(
+                f"verify makes its own {type(each).__name__}; give it the class: verify({type(each).__name__})"
+            )
+        raise TypeError(f"verify takes a class that extends {wanted.__name__}, not {each!r}")
+
+
+def _play_again(explored: Explored) -> None:
+    """A story is worth nothing if the code does something else the next time; then that is a finding, too."""
+    machine = explored.machine
+    nodes = [
+        node
+        for finding in explored.findings
+        for step in finding.steps
+        for node in (step.move.node, step.move.next)
+        if node is not None
+    ]
+    if machine is None or not nodes:
+        return
+    with under_control():
+        message = find_nondeterminism(machine, among=nodes)
+    if message:
+        explored.findings.append(Finding("nondeterministic", message))
+
+
+def _first_answer(explored: list[Explored]) -> list[str]:
+    """What the first client was told who wanted to pay, where nobody ever has."""
+    for each in explored:
+        machine = each.machine
+        for node in machine.tasks.nodes if machine is not None else ():
+            assert machine is not None
+            source, _ = machine.origin(node.script)
+            error = node.finished.error if node.finished is not None else None
+            if source.role is Role.REQUEST and source.service == "payments" and error is not None:
+                return [f"{source.label} was told {type(error).__name__}: {error} ({innermost(error)})"]
+    return []
 
 
 def _scenarios(wanted: Scenario | str | Sequence[Scenario | str] | None) -> list[Scenario]:
@@ -96,7 +145,7 @@ def _doubts(plan: Plan, explored: list[Explored], *, named: bool) -> list[str]:
         if not (each.complete or each.findings or each.stopped in _STOPPED)
     ]
     if not any(each.exercised.get("payment") for each in explored):
-        doubts.append("nobody ever paid")
+        doubts += ["nobody ever paid", *_first_answer(explored)]
     for name, field in _ASKED.items():
         if getattr(plan.faults, field) and not any(each.exercised.get(name) for each in explored):
             doubts.append(f"a {name} was asked for, and none ever happened")

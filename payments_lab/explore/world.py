@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, fields
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from payments_lab.bus.protocol import PublishUnconfirmed
 from payments_lab.explore.coroutines import under_control
 from payments_lab.explore.engines import Engine
 from payments_lab.explore.memory import Memory
+from payments_lab.explore.places import innermost
 from payments_lab.explore.ports import ExploredBus, ExploredDelivery, Message
+from payments_lab.explore.refusing import Refused
 from payments_lab.explore.scenario import Action, Pay, Scenario
 from payments_lab.explore.standing import Standing
 from payments_lab.explore.tasks import NamingPort, Script, Tasks, TimePort
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from payments_lab.shop.events import Event
 
 Service = OrdersService | PaymentsService | ExpirationService
+S = TypeVar("S")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +80,8 @@ class World:
         )
         with under_control():
             self.services: dict[str, Service] = {
-                "orders": services.orders(orders_ports),
-                "payments": services.payments(payments_ports),
+                "orders": _started(services.orders, orders_ports),
+                "payments": _started(services.payments, payments_ports),
             }
         ports = [*_fields(orders_ports), *_fields(payments_ports)]
         jobs: dict[str, Resource] = {}
@@ -102,7 +105,7 @@ class World:
         redis = EmbeddedRedis("expiration")
         ports = ExpirationPorts(jobs=redis, bus=self.bus, clock=self.clock)
         with under_control():
-            self.services["expiration"] = services.expiration(ports)
+            self.services["expiration"] = _started(services.expiration, ports)
         jobs[redis.name] = redis
         return _fields(ports)
 
@@ -171,9 +174,34 @@ class World:
         call = getattr(self.services[service], method)
 
         def start() -> tuple[Coroutine[Any, Any, Any], None]:
-            return call(**arguments), None
+            return _called(call, arguments), None
 
         return self.tasks.add(Script(service, label, start))
+
+
+def _started(service: Callable[[Any], S], ports: Any) -> S:
+    """A new service. Refused when it cannot be made of its ports."""
+    try:
+        return service(ports)
+    except Exception as error:
+        name = getattr(service, "__name__", "")
+        raise Refused(
+            "interface", f"{name}(ports) cannot start: {type(error).__name__}: {error} ({innermost(error)})"
+        ) from error
+
+
+def _called(call: Callable[..., Any], arguments: dict[str, Any]) -> Coroutine[Any, Any, Any]:
+    """The coroutine of a request. Refused when there is none."""
+    name = getattr(call, "__qualname__", repr(call))
+    try:
+        coroutine = call(**arguments)
+    except TypeError as error:
+        raise Refused(
+            "interface", f"{name} cannot be called with {', '.join(arguments) or 'nothing'}: {error}"
+        ) from error
+    if not isinstance(coroutine, Coroutine):
+        raise Refused("interface", f"{name} is no `async def`: it gives {coroutine!r} where a coroutine was wanted")
+    return cast("Coroutine[Any, Any, Any]", coroutine)
 
 
 def _fields(ports: Any) -> list[Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from payments_lab import Faults, verify
+from payments_lab import Faults, Lab, verify
 from payments_lab.explore import Pay, Scenario
 from payments_lab.explore.report import Report
 from tests.explore import misbehaving, services
@@ -80,3 +80,41 @@ def test_a_loop_without_end_ends_in_any_thread(monkeypatch: pytest.MonkeyPatch) 
     assert spinning.violations[0].invariant == "stuck"
     assert "Spins.before_the_charge" in spinning.violations[0].message
     assert right.verdict == "holds"
+
+
+@pytest.mark.parametrize(
+    ("service", "words"),
+    [
+        (misbehaving.IsNotAsync, "IsNotAsync.create_charge is no `async def`: it gives {'order_id': 'ord_1'"),
+        (misbehaving.AsksForSomethingElse, "AsksForSomethingElse.create_charge cannot be called with order_id, token"),
+        (misbehaving.CannotStart, "CannotStart(ports) cannot start: RuntimeError: no settings (misbehaving.py:"),
+    ],
+)
+def test_a_service_that_is_none_is_told_so(service: Any, words: str) -> None:
+    (violation,) = told(service).violations
+
+    assert violation.invariant == "interface"
+    assert words in violation.message
+
+
+def test_where_nobody_pays_for_a_mistake_in_the_code_its_line_is_told() -> None:
+    report = told(misbehaving.ForgetsToAwait)
+
+    assert report.verdict == "unproven"
+    assert report.reasons[0] == "nobody ever paid"
+    assert "ada-1 was told TypeError: 'coroutine' object is not subscriptable (misbehaving.py:" in report.reasons[1]
+    assert "in ForgetsToAwait.create_charge" in report.reasons[1]
+
+
+def test_a_story_of_code_that_is_not_the_same_twice_is_told_with_that() -> None:
+    report = verify(services.ReadsTheClock, scenario="two-clicks")
+
+    assert [violation.invariant for violation in report.violations] == ["charged-at-most-once", "nondeterministic"]
+    assert "in ReadsTheClock.before_the_charge reads the machine's clock" in report.violations[1].message
+
+
+def test_what_is_no_class_of_a_service_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"extends PaymentsService, not <class 'str'>"):
+        verify(str)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    with pytest.raises(TypeError, match=r"give it the class: verify\(Naive\)"):
+        verify(Lab(payments=services.Naive).payments)  # pyright: ignore[reportArgumentType]
