@@ -73,6 +73,7 @@ def _list(arguments: argparse.Namespace) -> int:
 def _report(arguments: argparse.Namespace) -> Report:
     from payments_lab.explore import SCENARIOS, Faults, verify
     from payments_lab.explore.replaying import load_class
+    from payments_lab.explore.verification import NoService
     from payments_lab.explore.zoo import BUGS
 
     bug = next((each for each in BUGS if each.name == arguments.name), None)
@@ -108,7 +109,7 @@ def _report(arguments: argparse.Namespace) -> Report:
             progress=None if arguments.json else _progress,
             **options,
         )
-    except ValueError as error:
+    except (ValueError, NoService) as error:
         raise WrongUse(str(error)) from error
 
 

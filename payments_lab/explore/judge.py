@@ -27,6 +27,7 @@ class Judge:
         self.concerned = dict.fromkeys((each.name for each in invariants), 0)
         self.paid = 0
         self._gatherer = Gatherer(machine)
+        self._complaints: dict[tuple[str, int], str] = {}
         self._always = [each for each in invariants if not each.at_rest]
         self._at_rest = [each for each in invariants if each.at_rest]
         self._stop = stop_at_first
@@ -45,7 +46,11 @@ class Judge:
 
     def complaint(self, invariant: Invariant, state: int) -> str:
         """In which way ``invariant`` does not hold in a configuration; empty where it holds."""
-        return next(iter(invariant.check(self._gatherer.gather(state))), "")
+        key = (invariant.name, state)
+        known = self._complaints.get(key)
+        if known is None:
+            known = self._complaints[key] = next(iter(invariant.check(self._gatherer.gather(state))), "")
+        return known
 
     def _judge(self, state: int, invariants: Sequence[Invariant]) -> bool:
         if not invariants:

@@ -10,6 +10,7 @@ from payments_lab.diagrams import Arrow, Crash, Gap, Lane, Mark, Note, Receive, 
 from payments_lab.diagrams import Step as Line
 from payments_lab.explore.answers import Answer
 from payments_lab.explore.machine import Kind, Machine, Move
+from payments_lab.explore.places import innermost
 from payments_lab.explore.ports import Message, published
 from payments_lab.explore.scenario import Pay
 from payments_lab.explore.schedule import Step
@@ -155,6 +156,10 @@ class _Teller:
         for lane in lanes or [f"{service}/0"]:
             self._use(lane)
             self.lines.append(Crash(lane))
+        asked = [self.machine.source_of(thread) for (_, thread), lanes in self._busy.items() for _ in lanes]
+        for source in asked:
+            if source.service == service and source.role is Role.REQUEST:
+                self._note(self._user(source), "gets no answer", "warn")
         self._busy = {
             key: kept
             for key, lanes in self._busy.items()
@@ -179,7 +184,8 @@ class _Teller:
                 detail = "it will come twice" if move.copied else ""
                 self.lines.append(Receive(source.message.message_id, lane, detail=detail))
             case Role.RECOVERY:
-                self._note(lane, "starts anew and looks for unfinished work")
+                looks = move.node is not None and move.node.finished is None
+                self._note(lane, "starts anew and looks for unfinished work" if looks else "starts anew")
             case Role.TICK | Role.SETUP:
                 self._note(lane, "looks for what is due")
 
@@ -261,7 +267,8 @@ def _reply(node: Node) -> tuple[str, str]:
 def _because(error: Exception | None) -> str:
     if error is None:
         return ""
-    return f" ({_error(error)})"
+    place = f" at {innermost(error)}" if type(error).__module__ == "builtins" else ""
+    return f" ({_error(error)}{place})"
 
 
 def _error(error: Exception) -> str:

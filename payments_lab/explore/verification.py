@@ -29,6 +29,10 @@ _STOPPED = {
 }
 
 
+class NoService(TypeError):
+    """What was to be explored is no class of such a service."""
+
+
 def verify(
     payments: type[PaymentsService] = PaymentsService,
     *,
@@ -39,6 +43,7 @@ def verify(
     invariants: Iterable[str | Invariant] | None = None,
     stop_at_first: bool = True,
     reduce: bool = False,
+    atomic: Sequence[str] = (),
     seed: int | None = None,
     schedules: int = 10_000,
     max_states: int = Limits().states,
@@ -55,7 +60,7 @@ def verify(
     it plays so many random ``schedules`` of each scenario instead of all: that proves nothing, and may find much.
 
     Synchronous; a running event loop is not disturbed. Ctrl-C gives the report so far. ValueError for unknown names,
-    TypeError for what is no class of such a service.
+    NoService, a TypeError, for what is no class of such a service.
     """
     _check_classes(payments, orders, expiration)
     faults = faults or Faults()
@@ -67,6 +72,7 @@ def verify(
         limits=Limits(max_states, seconds),
         stop_at_first=stop_at_first,
         reduce=reduce,
+        atomic=tuple(atomic),
         progress=progress,
     )
     explored: list[Explored] = []
@@ -86,10 +92,10 @@ def _check_classes(*given: object) -> None:
         if each is None or (isinstance(each, type) and issubclass(each, wanted)):
             continue
         if isinstance(each, wanted):
-            raise TypeError(
+            raise NoService(
                 f"verify makes its own {type(each).__name__}; give it the class: verify({type(each).__name__})"
             )
-        raise TypeError(f"verify takes a class that extends {wanted.__name__}, not {each!r}")
+        raise NoService(f"verify takes a class that extends {wanted.__name__}, not {each!r}")
 
 
 def _play_again(explored: Explored) -> None:

@@ -66,6 +66,13 @@ def test_a_space_too_large_is_unproven_with_status_3() -> None:
     assert main(["explore", "everything", "--max-schedules", "2000"]) == 3
 
 
+def test_a_service_that_refuses_everybody_is_unproven_with_status_3(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["explore", "two-clicks", "--service", "tests.explore.services:RefusesEverybody"]
+
+    assert main(words) == 3
+    assert "nobody ever paid; ada-1 was told AlreadyPaid: no" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -73,6 +80,7 @@ def test_a_space_too_large_is_unproven_with_status_3() -> None:
         ["explore", "two-clicks", "--crashes", "99"],
         ["explore", "two-clicks", "--service", "no_such_module:Service"],
         ["explore", "two-clicks", "--service", "json:loads"],
+        ["explore", "two-clicks", "--service", "json:JSONDecoder"],
         ["replay", "no-such-file"],
         ["replay", "story1-broken"],
     ],
