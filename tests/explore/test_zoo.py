@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import runpy
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
@@ -114,6 +116,14 @@ def test_the_zoo_is_large_and_its_names_are_unique() -> None:
     names = [each.name for each in (*BUGS, *CORRECT)]
     assert len(set(names)) == len(names)
     assert all(each.sentence for each in (*BUGS, *CORRECT))
+
+
+def test_one_service_of_the_zoo_is_loaded_without_the_others() -> None:
+    code = "import sys, payments_lab.explore.zoo as zoo; zoo.NaivePaymentsService; print('\\n'.join(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+
+    assert "payments_lab.explore.zoo.naive" in loaded
+    assert "payments_lab.explore.zoo.refunds" not in loaded
 
 
 def test_the_page_in_the_docs_is_what_the_zoo_prints(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,51 +6,20 @@ in :data:`CORRECT` may ever be accused. Each wrong service differs from a right 
 
 from __future__ import annotations
 
-from payments_lab.explore.zoo import (
-    amounts,
-    charging,
-    idempotency,
-    intents,
-    listeners,
-    naive,
-    orders,
-    outbox,
-    ownership,
-    plain,
-    refunds,
-    replicas,
-    right_claims,
-    right_intents,
-    right_orders,
-    right_refunds,
-    right_replicas,
-)
-from payments_lab.explore.zoo.bug import Bug, Correct, correct
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from payments_lab.explore.zoo.bug import Bug, Correct
 from payments_lab.explore.zoo.naive import NaivePaymentsService
+
+if TYPE_CHECKING:
+    from payments_lab.explore.zoo.catalogue import BUGS, CORRECT
 
 __all__ = ["BUGS", "CORRECT", "Bug", "Correct", "NaivePaymentsService"]
 
-BUGS: tuple[Bug, ...] = (
-    *naive.BUGS,
-    *charging.BUGS,
-    *idempotency.BUGS,
-    *replicas.BUGS,
-    *listeners.BUGS,
-    *outbox.BUGS,
-    *refunds.BUGS,
-    *amounts.BUGS,
-    *ownership.BUGS,
-    *intents.BUGS,
-    *orders.BUGS,
-)
-"""Every bug, family by family; names are unique."""
 
-CORRECT: tuple[Correct, ...] = (
-    correct("plain", plain.PlainPaymentsService),
-    *right_claims.CORRECT,
-    *right_replicas.CORRECT,
-    *right_refunds.CORRECT,
-    *right_intents.CORRECT,
-    *right_orders.CORRECT,
-)
-"""Every right shop that is not the package's own."""
+def __getattr__(name: str) -> Any:
+    """The whole zoo is loaded when it is first asked for; whoever wants one service does not wait for it."""
+    if name not in ("BUGS", "CORRECT"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.catalogue"), name)
