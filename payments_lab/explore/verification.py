@@ -152,6 +152,8 @@ def _doubts(plan: Plan, explored: list[Explored], *, named: bool) -> list[str]:
     ]
     if not any(each.exercised.get("payment") for each in explored):
         doubts += ["nobody ever paid", *_first_answer(explored)]
+    if not plan.invariants:
+        doubts.append("nothing was asked for: invariants is empty")
     for name, field in _ASKED.items():
         if getattr(plan.faults, field) and not any(each.exercised.get(name) for each in explored):
             doubts.append(f"a {name} was asked for, and none ever happened")

@@ -280,6 +280,13 @@ def test_an_invariant_about_nothing_proves_nothing() -> None:
     assert "a-declined-buyer-may-retry was about nothing" in report.reasons[0]
 
 
+def test_no_invariant_proves_nothing() -> None:
+    report = verify(scenario="stranger", invariants=[])
+
+    assert report.verdict == "unproven"
+    assert "invariants is empty" in report.reasons[0]
+
+
 def test_a_space_that_is_not_exhausted_proves_nothing() -> None:
     report = verify(scenario="everything", max_states=5000)
 
