@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Any
 
 from payments_lab.course.outcome import Outcome, Picture
 from payments_lab.diagrams.wrapping import wrap
@@ -15,7 +14,11 @@ WIDTH = 96
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """The answer to a check, as text and as HTML that follows the notebook's theme. ``ok`` is whether it passes."""
+    """The answer to a check, as text and as HTML that follows the notebook's theme. ``ok`` is whether it passes.
+
+    A notebook shows its pictures as outputs of their own. Of a drawing inside HTML nothing but its words is left where
+    that is not trusted: in every notebook that somebody else has run, and on code hosts.
+    """
 
     exercise: str
     ok: bool
@@ -24,12 +27,13 @@ class Feedback:
     hint: str = ""
 
     def text(self) -> str:
+        return "\n\n".join([self._words(), *(picture.text() for picture in self._pictures())])
+
+    def _words(self) -> str:
         lines = _wrapped(f"{_mark(self.ok)} {self.exercise}: {self.line}", "  ")
         lines += [line for each in self._parts() for line in _wrapped(each, "    ", "  ")]
         if self.hint:
             lines += _wrapped(f"→ {self.hint}", "  ")
-        for picture in self._pictures():
-            lines += ["", picture.text()]
         return "\n".join(lines)
 
     def html(self) -> str:
@@ -41,18 +45,25 @@ class Feedback:
     def __str__(self) -> str:
         return self.text()
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return {"text/plain": self.text(), "text/html": self.html()}
+    def bundles(self) -> list[dict[str, str]]:
+        """What a notebook shows, one output after the other: the words, then each picture."""
+        words = {"text/plain": self._words(), "text/html": self.html()}
+        return [words, *(picture._repr_mimebundle_() for picture in self._pictures())]  # pyright: ignore[reportPrivateUsage]
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display  # pyright: ignore[reportUnknownVariableType]
+
+        for bundle in self.bundles():
+            display(bundle, raw=True)
 
     def _details(self) -> str:
         parts = "".join(f"<li>{escape(each)}</li>" for each in self._parts())
-        drawn = "".join(f"<div>{_drawn(each)}</div>" for each in self._pictures())
         if not parts:
-            return drawn
+            return ""
         passed = sum(each.passed for each in self.outcomes)
-        summary = f"{passed} of {len(self.outcomes)} parts pass" + (", with a picture" if drawn else "")
+        summary = f"{passed} of {len(self.outcomes)} parts pass"
         listed = f'<ul style="list-style:none;padding-left:1em">{parts}</ul>'
-        return f"<details{_unfolded(drawn)}><summary>{summary}</summary>{listed}{drawn}</details>"
+        return f"<details><summary>{summary}</summary>{listed}</details>"
 
     def _parts(self) -> list[str]:
         """A line for each part, where there are several; what was said of a part before is not said again."""
@@ -72,17 +83,8 @@ class Feedback:
         return next((each.pictures for each in first if each.pictures), ())
 
 
-def _unfolded(drawn: str) -> str:
-    return " open" if drawn else ""
-
-
 def _mark(ok: bool) -> str:
     return "✓" if ok else "✗"
-
-
-def _drawn(picture: Picture) -> str:
-    bundle = picture._repr_mimebundle_()  # pyright: ignore[reportPrivateUsage]
-    return bundle.get("image/svg+xml") or bundle.get("text/html") or f"<pre>{escape(picture.text())}</pre>"
 
 
 def _wrapped(text: str, hang: str, indent: str = "") -> list[str]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+
 from payments_lab.course.feedback import WIDTH, Feedback
 from payments_lab.course.outcome import Outcome, Picture
 from payments_lab.diagrams import Table
@@ -96,27 +99,19 @@ def test_a_single_part_is_not_told_twice() -> None:
     assert feedback.html().count("all 12 states") == 1
 
 
-def test_a_picture_unfolds_the_parts() -> None:
-    html = Feedback("03.1-too-early", False, "not yet", [TRIED, with_picture(TABLE)]).html()
+def test_a_picture_is_an_output_of_its_own_as_it_shows_itself() -> None:
+    words, picture = Feedback("03.1-too-early", False, "not yet", [TRIED, with_picture(TABLE)]).bundles()
 
-    assert "<details open><summary>1 of 2 parts pass, with a picture</summary>" in html
-    assert TABLE.html() in html
-
-
-def test_a_picture_of_a_single_part_stands_below_the_line_and_the_hint() -> None:
-    html = Feedback("03.1-too-early", False, "not yet", [with_picture(TABLE)], "Look at the copy.").html()
-
-    assert html.index("not yet") < html.index("Look at the copy.") < html.index("ord_1")
-    assert "<details" not in html
+    assert picture == TABLE._repr_mimebundle_()
+    assert "ord_1" not in words["text/html"] + words["text/plain"]
 
 
-def test_a_picture_is_drawn_in_the_best_way_that_it_knows() -> None:
-    def drawn(**forms: str) -> str:
-        return Feedback("id", False, "", [with_picture(Drawing("o<>o", **forms))]).html()
+def test_no_html_holds_a_drawing_of_which_only_words_would_be_left_where_it_is_not_trusted() -> None:
+    drawing = Drawing("o<>o", **{"image/svg+xml": "<svg><text>o</text></svg>"})
+    words, picture = Feedback("id", False, "", [TRIED, with_picture(drawing)]).bundles()
 
-    assert "<div><svg/></div>" in drawn(**{"image/svg+xml": "<svg/>", "text/html": "<b/>"})
-    assert "<div><b/></div>" in drawn(**{"text/html": "<b/>"})
-    assert "<div><pre>o&lt;&gt;o</pre></div>" in drawn()
+    assert "<svg" not in words["text/html"]
+    assert picture == {"text/plain": "o<>o", "image/svg+xml": "<svg><text>o</text></svg>"}
 
 
 def test_the_picture_of_what_failed_is_shown_before_that_of_what_passed() -> None:
@@ -150,4 +145,10 @@ def test_a_pass_and_a_failure_differ_in_sign_and_in_colour() -> None:
 def test_a_notebook_is_given_both_forms() -> None:
     feedback = Feedback("03.1-too-early", True, "all 12 states: holds", [TRIED])
 
-    assert feedback._repr_mimebundle_() == {"text/plain": feedback.text(), "text/html": feedback.html()}
+    assert feedback.bundles() == [{"text/plain": feedback.text(), "text/html": feedback.html()}]
+
+
+def test_a_notebook_shows_the_words_first_and_then_the_picture(capsys: pytest.CaptureFixture[str]) -> None:
+    InteractiveShell.instance().display_formatter.format(Feedback("id", False, "not yet", [with_picture(TABLE)]))
+
+    assert capsys.readouterr().out == f"✗ id: not yet\n{TABLE.text()}\n"

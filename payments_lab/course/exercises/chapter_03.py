@@ -13,6 +13,7 @@ from payments_lab.course.testing import RIGHT, Mutant, WriteTests
 from payments_lab.diagrams import Story
 from payments_lab.explore import Cancel, Faults, Pay, Scenario, verify
 from payments_lab.explore.report import Report
+from payments_lab.explore.zoo import NaivePaymentsService
 from payments_lab.lab import Lab
 from payments_lab.shop.errors import NotYet
 from payments_lab.shop.events import OrderCancelled, TicketReference
@@ -98,7 +99,9 @@ CANCELLED = Scenario("cancelled", (Cancel(), Pay()), sentence="Ada orders, cance
 
 
 def _everything(service: type[Any]) -> Report:
-    return verify(service, scenario=CANCELLED, faults=Faults(duplicates=1), invariants=["replica-converges"])
+    """Whoever pays does so in the plainest way, which leaves more time for the orders of events."""
+    plain = type(service.__name__, (service, NaivePaymentsService), {})
+    return verify(plain, scenario=CANCELLED, faults=Faults(duplicates=1), invariants=["replica-converges"])
 
 
 _FINDS = """class Cancelling(PaymentsService):

@@ -149,10 +149,10 @@ return [f"{each['id']} was taken" for each in evidence.charges]
         ),
     ),
     parts=(
-        Part("a cancelled order", _quiet_after_a_cancellation),
         Part("no refund at all", _quiet_without_refunds),
         Part("a refund that nobody asked for", _fires),
         Part("what it says", _names),
+        Part("a cancelled order", _quiet_after_a_cancellation),
     ),
 )
 
