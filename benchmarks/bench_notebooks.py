@@ -47,13 +47,14 @@ def _empty(path: Path) -> Path:
 
 
 def _compare(notebooks: list[Path]) -> None:
+    """As on a machine of one's own, where Python keeps what it has compiled."""
     command = [sys.executable, "-m", "pytest", "-q", "--nbval", "--nbval-current-env", "-p", "no:cacheprovider"]
     done = subprocess.run(
         [*command, *map(str, notebooks)],
         check=False,
         capture_output=True,
         text=True,
-        env={**os.environ, "PAYMENTS_LAB_PROGRESS": ""},
+        env={**os.environ, "PAYMENTS_LAB_PROGRESS": "", "PYTHONDONTWRITEBYTECODE": ""},
     )
     if done.returncode:
         raise RuntimeError(done.stdout)
