@@ -35,6 +35,11 @@ class Engine:
         self._current = 0
         self._effects: dict[tuple[int, int], Effect] = {}
 
+    @property
+    def count(self) -> int:
+        """How many states are known so far."""
+        return len(self._states)
+
     def effect(self, state: int, operation: int, wish: Wish) -> Effect:
         """What happens when ``operation`` (a number; ``wish`` is what it stands for) meets the engine in ``state``."""
         known = self._effects.get((operation, state))

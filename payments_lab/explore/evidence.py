@@ -10,10 +10,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from payments_lab.explore.machine import Machine
-from payments_lab.explore.places import innermost
 from payments_lab.explore.ports import Message, published
 from payments_lab.explore.scenario import Pay, Scenario
-from payments_lab.explore.threads import Fate, Role, Source
+from payments_lab.explore.threads import Fate, Role
 from payments_lab.shop.audit import Books
 from payments_lab.shop.events import PaymentCreated
 from payments_lab.stores.documents import Document
@@ -126,17 +125,6 @@ def _announced(message: Message) -> tuple[str, str] | None:
     return (event.order_id, event.stripe_id)
 
 
-def _mistake(machine: Machine, source: Source) -> str:
-    """The mistake in the code, if there is one, because of which a delivery is never done; its story does not show it,
-    since nothing comes of it.
-    """
-    for node in machine.tasks.nodes:
-        error = node.finished.error if node.finished is not None else None
-        if error is not None and type(error).__module__ == "builtins" and machine.origin(node.script)[0] is source:
-            return f" ({type(error).__name__}: {error} at {innermost(error)})"
-    return ""
-
-
 def _threads(machine: Machine, state: int) -> tuple[dict[int, str], list[str], list[str]]:
     answers: dict[int, str] = {}
     dead: list[str] = []
@@ -145,7 +133,7 @@ def _threads(machine: Machine, state: int) -> tuple[dict[int, str], list[str], l
         for thread in slot.threads(state):
             if thread.fate is not Fate.TOLD:
                 source = machine.source_of(thread)
-                pending.append(source.label + _mistake(machine, source))
+                pending.append(source.label + machine.mistake_of(source))
                 continue
             source, outcome = machine.sources[thread.run], machine.outcomes.values[thread.at]
             if source.role is Role.REQUEST:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from itertools import islice
 
 from payments_lab.explore.judge import Judge
 from payments_lab.explore.machine import Kind, Machine, Move
@@ -20,8 +19,8 @@ _KINDS = {Kind.CRASH: "crash", Kind.LOST_REPLY: "lost reply", Kind.LOST_REQUEST:
 def count_bites(search: Search, judge: Judge) -> dict[str, int]:
     """How many of the steps that were taken were a duplicate, a crash, a lost reply, a retry, a version conflict.
 
-    ``payment`` counts the ends at which somebody has paid, ``reorder`` the configurations, among the first SAMPLE, in
-    which a younger event has overtaken an older one.
+    ``payment`` counts the ends at which somebody has paid, ``reorder`` the configurations, among SAMPLE of
+    them, in which a younger event has overtaken an older one.
     """
     found: dict[str, int] = dict.fromkeys(_NAMES, 0)
     for what, times in search.bites():
@@ -29,8 +28,7 @@ def count_bites(search: Search, judge: Judge) -> dict[str, int]:
             found[name] += times
     found["payment"] = judge.paid
     if search.machine.faults.reorder:
-        states = islice(search.parents, SAMPLE)
-        found["reorder"] = sum(_overtaken(search.machine, state) for state in states)
+        found["reorder"] = sum(_overtaken(search.machine, state) for state in search.sample(SAMPLE))
     return found
 
 

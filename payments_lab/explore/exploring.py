@@ -15,7 +15,6 @@ from payments_lab.explore.faults import Faults
 from payments_lab.explore.fields import Full
 from payments_lab.explore.invariants import Invariant
 from payments_lab.explore.judge import Breach, Judge
-from payments_lab.explore.looping import find_endless
 from payments_lab.explore.machine import Learned, Machine, Relearn
 from payments_lab.explore.reduced import ReducedSearch
 from payments_lab.explore.rerunning import find_nondeterminism
@@ -70,6 +69,7 @@ class Plan:
     limits: Limits = field(default_factory=Limits)
     stop_at_first: bool = True
     reduce: bool = False
+    atomic: tuple[str, ...] = ()
     merge: bool = True
     cover: bool = True
     progress: Callable[[Search], None] | None = None
@@ -97,7 +97,7 @@ def start(plan: Plan, scenario: Scenario, work: Callable[[Machine], None], learn
         world = World(plan.services, scenario, merge=plan.merge)
         try:
             with under_control():
-                work(Machine(world, plan.faults, learned))
+                work(Machine(world, plan.faults, learned, atomic=plan.atomic))
                 world.tasks.close()
         except Relearn:
             continue
@@ -118,12 +118,12 @@ def _explore(plan: Plan, explored: Explored) -> None:
         )
         explored.machine = machine
         search.run()
+        explored.exercised = count_bites(search, judge)
         if search.complete and not search.prophetic and not (judge.breaches and plan.stop_at_first):
             _look_for_endless(search, judge)
         explored.states, explored.transitions = search.states, search.transitions
         explored.complete, explored.stopped = search.complete, search.stopped
         explored.ends = frozenset(machine.snapshots(end) for end in search.ends)
-        explored.exercised = count_bites(search, judge)
         explored.concerned = judge.concerned
         explored.findings = _tell(machine, search, judge)
         if not judge.breaches:
@@ -135,18 +135,18 @@ def _explore(plan: Plan, explored: Explored) -> None:
     broken: list[Invariant] = []
     start(plan, explored.scenario, work)
     if broken and not explored.findings:
-        _tell_in_full(replace(plan, reduce=False, invariants=tuple(broken)), explored)
+        _tell_in_full(replace(plan, reduce=False, atomic=(), invariants=tuple(broken)), explored)
 
 
 def _look_for_endless(search: Search, judge: Judge) -> None:
-    endless = find_endless(search)
+    endless = search.find_endless()
     if endless is not None:
         judge.went_round(endless)
 
 
 def _tell(machine: Machine, search: Search, judge: Judge) -> list[Finding]:
-    """The stories of all breaches; a reduced search has left out too much of them to tell any."""
-    if search.prophetic:
+    """The stories of all breaches; a search that leaves out steps has too little of them to tell."""
+    if search.prophetic or machine.atomic:
         return []
     schedule = Schedule(machine)
     return [work_out(schedule, judge, search.way(breach.state), breach) for breach in judge.breaches.values()]

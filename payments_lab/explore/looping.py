@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from payments_lab.explore.search import Search
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from payments_lab.explore.search import Search
 
 LARGEST = 100_000
 

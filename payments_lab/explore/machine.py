@@ -14,8 +14,9 @@ from typing import NamedTuple
 
 from payments_lab.explore.coroutines import PAUSE, Refused
 from payments_lab.explore.faults import Faults
-from payments_lab.explore.fields import Layout
+from payments_lab.explore.fields import Field, Layout
 from payments_lab.explore.numbering import Numbers
+from payments_lab.explore.places import innermost
 from payments_lab.explore.ports import Message, published
 from payments_lab.explore.tasks import Node
 from payments_lab.explore.threads import Environment, Fate, Role, Slot, Source, Thread, Value
@@ -24,6 +25,8 @@ from payments_lab.explore.world import World
 # Runs of a recovery at rest, and of a handler that gets the bus's copy: their ids must differ from all others.
 RUNS_AT_REST = 100
 COPY = 100
+
+LONGEST_ALONE = 1000
 
 
 class Kind(IntEnum):
@@ -82,11 +85,15 @@ class Effect(NamedTuple):
 
 
 class Machine:
-    """Configurations and moves of one world under some faults."""
+    """Configurations and moves of one world under some faults.
 
-    def __init__(self, world: World, faults: Faults, learned: Learned) -> None:
+    What a service that is ``atomic`` does is one move from start to end, with no fault in between.
+    """
+
+    def __init__(self, world: World, faults: Faults, learned: Learned, *, atomic: tuple[str, ...] = ()) -> None:
         self.world = world
         self.faults = faults
+        self.atomic = atomic
         self.learned = learned
         self.tasks = world.tasks
         self.engines = world.engines
@@ -98,6 +105,8 @@ class Machine:
         self.services = tuple(world.services)
         self.mortal = tuple(name for name in faults.services if name in self.services)
         self.memories = {name: layout.field(f"memory of {name}") for name in self.services}
+        first, last = self.states[0], self.states[-1]
+        self.engine_bits = (1 << (last.shift + last.width)) - (1 << first.shift)
         self.slots: list[Slot] = []
         self.sources: list[Source] = []
         self._scripts: dict[tuple[int, int], int] = {}
@@ -186,6 +195,21 @@ class Machine:
         places = zip(self.engines, self.states, strict=True)
         return tuple(engine.snapshot(place.of(state)) for engine, place in places)
 
+    def surrounding_fields(self) -> list[Field]:
+        """What is no thread: the environment, the engines, what the services remember."""
+        return [self.environment, *self.states, *self.memories.values()]
+
+    def count_values(self, field: Field) -> int:
+        """How many values of a field are known so far."""
+        if isinstance(field, Slot):
+            return len(field.values)
+        if field is self.environment:
+            return len(self.environments)
+        for engine, place in zip(self.engines, self.states, strict=True):
+            if field is place:
+                return engine.count
+        return next(self.tasks.memories[name].count for name, place in self.memories.items() if field is place)
+
     def follow(self, state: int, move: Move) -> int:
         """The configuration after ``move``."""
         state += move.add
@@ -253,7 +277,20 @@ class Machine:
         for thread in slot.actors(threads):
             if thread.fate not in (Fate.DEAD, Fate.TOLD):
                 found += self.acts(state, slot, threads, thread, prophetic=prophetic)
+        if slot.service in self.atomic:
+            return [self._to_its_end(state, move) for move in found]
         return found
+
+    def _to_its_end(self, state: int, move: Move) -> Move:
+        """``move``, and all that its thread does after it when nobody interferes."""
+        add, spawns, thread, last, changes = move.add, move.spawns, move.after, move.next, move.changes
+        while thread is not None and thread.fate in (Fate.RUNS, Fate.REPLIED):
+            assert move.slot is not None
+            here = state + add
+            step = self.acts(here, move.slot, move.slot.threads(here), thread)[0]
+            add, spawns, thread, last = add + step.add, spawns + step.spawns, step.after, step.next
+            changes = changes or step.changes
+        return move._replace(add=add, spawns=spawns, after=thread, next=last, changes=changes)
 
     def waits_for_recovery(self, state: int, slot: Slot) -> bool:
         """Whether the threads in ``slot`` cannot begin before their service has recovered."""
@@ -302,8 +339,11 @@ class Machine:
         """Whether a crash would cut something short, or wipe out a memory."""
         if self.memories[service].of(state):
             return True
-        begun = (Fate.RUNS, Fate.REPLIED)
-        return any(thread.fate in begun for slot in self.slots_of(service) for thread in slot.threads(state))
+        return any(self.has_begun(slot.threads(state)) for slot in self.slots_of(service))
+
+    def has_begun(self, threads: Value) -> bool:
+        """Whether any of these threads is under way."""
+        return any(thread.fate in (Fate.RUNS, Fate.REPLIED) for thread in threads)
 
     def rest(self, state: int) -> list[Move]:
         """At rest nothing is under way; what the tick or a recovery would still change, if anything."""
@@ -331,6 +371,11 @@ class Machine:
         """What to add to a configuration for these changes of its environment."""
         numbers = self.environments
         return self.environment.step(numbers.of(before), numbers.of(before._replace(**changes)))
+
+    def engines_of(self, service: str) -> list[Field]:
+        """The engines that a service may touch: its own, and those that all share."""
+        places = zip(self.engines, self.states, strict=True)
+        return [place for engine, place in places if "." not in engine.name or engine.name.startswith(f"{service}.")]
 
     def slots_of(self, service: str) -> list[Slot]:
         return [slot for slot in self.slots if slot.service == service]
@@ -399,10 +444,21 @@ class Machine:
         return number
 
     def alone(self, state: int, slot: Slot) -> int:
-        """The configuration after what is in ``slot`` has run to its end, undisturbed."""
-        while slot.of(state):
+        """The configuration after what is in ``slot`` has run to its end, undisturbed. Refused when it never does."""
+        for _ in range(LONGEST_ALONE):
+            if not slot.of(state):
+                return state
             state = self.follow(state, self.moves(state, slot)[0])
-        return state
+        source = self.source_of(slot.threads(state)[0])
+        raise Refused("stuck", f"{source.label} is tried again and again, and never done{self.mistake_of(source)}")
+
+    def mistake_of(self, source: Source) -> str:
+        """The mistake in the code, if there is one, because of which a delivery is never done."""
+        for node in self.tasks.nodes:
+            error = node.finished.error if node.finished is not None else None
+            if error is not None and type(error).__module__ == "builtins" and self.origin(node.script)[0] is source:
+                return f" ({type(error).__name__}: {error} at {innermost(error)})"
+        return ""
 
     def _restart(self, state: int, service: str, add: int, left: int) -> Move:
         """Every thread of the service is cut short; its memory is gone; it recovers."""
@@ -410,19 +466,22 @@ class Machine:
         began: list[Source] = []
         recovery = self.recoveries[service]
         for slot in self.slots_of(service):
-            threads = slot.threads(after)
             if slot is recovery.slot:
                 after = self._put(after, slot, (recovery.first(self.faults.crashes - left),))
-            elif threads:
-                revived = self._revived(threads, began)
-                after = self._put(after, slot, revived if slot.ordered else tuple(sorted(revived)))
+                continue
+            before = slot.of(after)
+            revived, begun = self.revived(slot, before)
+            after += slot.step(before, revived)
+            began += begun
         memory = self.memories[service]
         after += memory.step(memory.of(after), 0)
         return Move(Kind.CRASH, after - state, spawns=tuple(began), service=service)
 
-    def _revived(self, threads: Value, began: list[Source]) -> Value:
+    def revived(self, slot: Slot, value: int) -> tuple[int, list[Source]]:
+        """What a crash makes of the threads in ``slot``, and what begins then: the number of what is left."""
         revived: list[Thread] = []
-        for thread in threads:
+        began: list[Source] = []
+        for thread in slot.values.values[value]:
             if thread.fate in (Fate.FIRST, Fate.TOLD):
                 revived.append(thread)
                 continue
@@ -434,7 +493,7 @@ class Machine:
                 left, begin = self.told(source, "unknown")
                 revived += [left] if left else []
                 began += begin
-        return tuple(revived)
+        return slot.values.of(tuple(revived if slot.ordered else sorted(revived))), began
 
 
 class _Act:

@@ -29,6 +29,11 @@ class Memory:
         self._known: Numbers[bytes] = Numbers()
         self.number()
 
+    @property
+    def count(self) -> int:
+        """How many different things the service has remembered so far."""
+        return len(self._known)
+
     def number(self) -> int:
         """The number of what the service remembers now."""
         return self._known.of(self._pickled(self._kept()))

@@ -51,8 +51,8 @@ class ReducedSearch(Search):
         """Search once; whether something was learned on the way."""
         root = self.machine.root
         self.parents = {root: -1}
-        self._look(root)
-        layers = {self._rank(root): [root]}
+        self.look(root)
+        layers = {self.rank(root): [root]}
         self._pending = {root: self._following(root)}
         learned = False
         while layers and not self.stopped and not self._enough:
@@ -73,12 +73,12 @@ class ReducedSearch(Search):
                     continue
                 parents[kept] = state
                 pending[kept] = following
-                where = self._rank(kept)
+                where = self.rank(kept)
                 (found if where == rank else layers.setdefault(where, [])).append(kept)
             self._countdown -= 1
             if not self._countdown:
                 self._countdown = LOOK_EVERY // 4
-                self._is_over()
+                self.is_over()
             if self._enough or self.stopped:
                 return []
         return found
@@ -87,14 +87,14 @@ class ReducedSearch(Search):
         if state in self.parents:
             return True
         number = self.machine.environment.of(state)
-        return any(state + more in self.parents for more in self._richer.get(number) or self._find_richer(number))
+        return any(state + more in self.parents for more in self._richer.get(number) or self.richer(number))
 
     def _pass_through(self, state: int) -> tuple[int, list[int]]:
         """``state``, or the first after it at which there is something to choose; and what follows there."""
         following: list[int] = []
         for _ in range(LONGEST_STORY):
             if state & self._engine_bits not in self._met:
-                self._look(state)
+                self.look(state)
             if state in self.parents:
                 break
             following = self._following(state)
@@ -117,7 +117,7 @@ class ReducedSearch(Search):
             targets: list[int] = []
             self._loops = False
             for slot in choice.slots:
-                entry = self._entry(state, slot)
+                entry = self.entry(state, slot)
                 self._loops = self._loops or entry.loops
                 targets += [state + add for add in entry.adds]
                 if entry.spawning:
@@ -128,16 +128,16 @@ class ReducedSearch(Search):
                 targets += self._others(state, choice)
             if targets:
                 for slot in choice.slots:
-                    self._entry(state, slot).hits += 1
+                    self.entry(state, slot).hits += 1
                 self.transitions += len(targets)
                 return targets
-        return self._at_rest(state)
+        return self.at_rest(state)
 
     def _others(self, state: int, choice: Choice) -> list[int]:
         machine = self.machine
         moves = [machine.time_passes(state)] if choice.time else []
         fires = [move for name in choice.fires if (move := machine.fire(state, name)) is not None]
-        self._bites[Kind.CRASH] += len(fires)
+        self.bitten(Kind.CRASH, len(fires))
         return [machine.follow(state, move) for move in [*moves, *fires] if move is not None]
 
     def _work_out(self, state: int, slot: Slot) -> Entry:

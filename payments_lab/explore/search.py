@@ -2,6 +2,9 @@
 
 So the first story that ends badly is one with the fewest faults, and a shortest one of these. A configuration is left
 out where the same one was met with at least as many faults still to come: whatever follows from it, followed there.
+
+A search goes from one configuration to the next, which finds small things soonest. Once it has met many, it begins anew
+from the root, with all that it has learned of the code, and takes thousands at a time.
 """
 
 from __future__ import annotations
@@ -10,21 +13,33 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from importlib.util import find_spec
+from itertools import islice
+from typing import TYPE_CHECKING, Protocol
 
 from payments_lab.explore.knowledge import Knowledge
+from payments_lab.explore.looping import find_endless
 from payments_lab.explore.machine import Kind, Machine, Move
-from payments_lab.explore.threads import Environment, Fate, Slot
+from payments_lab.explore.tasks import Node
+from payments_lab.explore.threads import Environment, Fate, Slot, Thread
+
+if TYPE_CHECKING:
+    from payments_lab.explore.strokes import Strokes
 
 LOOK_EVERY = 4096
+NARROW = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """When to stop a search that has not come to its end: after so many configurations, or so many seconds."""
+    """When to stop a search that has not come to its end: after so many configurations, or so many seconds.
 
-    states: int = 5_000_000
+    ``narrow``: after how many it goes on in strokes.
+    """
+
+    states: int = 50_000_000
     seconds: float = 120.0
+    narrow: int = NARROW
 
 
 class Watch(Protocol):
@@ -106,16 +121,22 @@ class Search:
         self._met: set[int] = set()
         self._ended: set[int] = set()
         self._enough = False
-        self._countdown = LOOK_EVERY
+        self._countdown = min(LOOK_EVERY, self.limits.narrow + 1)
         self._deadline = deadline or time.monotonic() + self.limits.seconds
-        first, last = machine.states[0], machine.states[-1]
-        self._engine_bits = (1 << (last.shift + last.width)) - (1 << first.shift)
+        self._engine_bits = machine.engine_bits
+        self._strokes: Strokes | None = None
         self._richer: dict[int, tuple[int, ...]] = {}
+
+    def __len__(self) -> int:
+        """How many configurations were met."""
+        return len(self._strokes or self.parents)
 
     def run(self) -> None:
         """Search to the end, to the limits, or until the watch has seen enough; Ctrl-C ends it as a limit does."""
         try:
             self._run()
+            if self.stopped == "outgrown":
+                self._run_in_strokes()
         except KeyboardInterrupt:
             self.stopped = "interrupted"
             return
@@ -125,10 +146,24 @@ class Search:
 
     def way(self, state: int) -> list[int]:
         """The configurations from the root to ``state`` that were kept."""
+        if self._strokes is not None and state not in self.parents:
+            return self._strokes.way(state)
         found = [state]
         while self.parents[found[-1]] != -1:
             found.append(self.parents[found[-1]])
         return found[::-1]
+
+    def sample(self, count: int) -> Iterator[int]:
+        """At most so many of the configurations that were met, from the first to the last."""
+        if self._strokes is not None:
+            return self._strokes.sample(count)
+        return islice(self.parents, 0, None, len(self.parents) // count + 1)
+
+    def find_endless(self) -> int | None:
+        """A configuration from which no end can be reached, if there is one."""
+        if self._strokes is not None:
+            return self._strokes.find_endless()
+        return find_endless(self)
 
     def follow(self, state: int) -> list[int]:
         """The configurations that come next; not counted."""
@@ -140,7 +175,7 @@ class Search:
     def visit(self, state: int) -> list[int]:
         """What follows ``state``; it is watched like any configuration that a search meets."""
         if state & self._engine_bits not in self._met:
-            self._look(state)
+            self.look(state)
         self.parents.setdefault(state, -1)
         return self._following(state)
 
@@ -149,7 +184,7 @@ class Search:
         if state in self.parents:
             return state
         number = self.machine.environment.of(state)
-        return next(state + more for more in self._find_richer(number) if state + more in self.parents)
+        return next(state + more for more in self.richer(number) if state + more in self.parents)
 
     def bites(self) -> Iterator[tuple[Move | Kind, int]]:
         """Every kind of step that was taken, and how often."""
@@ -162,13 +197,25 @@ class Search:
     def _run(self) -> None:
         root = self.machine.root
         self.parents = {root: -1}
-        layers: dict[int, list[int]] = {self._rank(root): [root]}
-        self._look(root)
+        layers: dict[int, list[int]] = {self.rank(root): [root]}
+        self.look(root)
         while layers and not self.stopped and not self._enough:
             rank = min(layers)
             level = layers.pop(rank)
             while level and not self.stopped and not self._enough:
                 level = self._expand(level, rank, layers)
+
+    def _run_in_strokes(self) -> None:
+        from payments_lab.explore.strokes import Strokes
+
+        self.stopped = ""
+        self._bites.clear()
+        for _, entries in self._tables.values():
+            for entry in entries.values():
+                entry.hits = 0
+        strokes = self._strokes = Strokes(self)
+        strokes.run()
+        self.states, self.transitions = strokes.states, strokes.transitions
 
     def _expand(self, level: list[int], rank: int, layers: dict[int, list[int]]) -> list[int]:
         """The next level of those with the same number of faults; others are put into their layers."""
@@ -180,14 +227,14 @@ class Search:
                 if target in parents:
                     continue
                 number = (target >> shift) & mask
-                for more in self._richer.get(number) or self._find_richer(number):
+                for more in self._richer.get(number) or self.richer(number):
                     if target + more in parents:
                         break
                 else:
                     parents[target] = state
                     if target & engine_bits not in met:
-                        self._look(target)
-                    where = self._rank(target)
+                        self.look(target)
+                    where = self.rank(target)
                     if where == rank:
                         found.append(target)
                     else:
@@ -198,20 +245,36 @@ class Search:
             if not self._countdown:
                 self._countdown = LOOK_EVERY
                 self.frontier = len(level) + len(found)
-                if self._is_over():
+                if self.is_over():
                     return []
         return found
 
-    def _is_over(self) -> bool:
+    def is_over(self) -> bool:
+        """Whether the watch has seen enough, or a limit is reached; progress is told."""
+        if self._enough:
+            return True
+        strokes = self._strokes
+        if strokes is not None:
+            self.states, self.transitions, self.frontier = strokes.states, strokes.transitions, strokes.frontier
         if self._progress is not None:
             self._progress(self)
-        if len(self.parents) > self.limits.states:
+        if len(self) > self.limits.states:
             self.stopped = "states"
         elif time.monotonic() > self._deadline:
             self.stopped = "seconds"
+        elif strokes is None and len(self) > self.limits.narrow and self._may_be_taken_in_strokes():
+            self.stopped = "outgrown"
         return bool(self.stopped)
 
-    def _look(self, state: int) -> None:
+    def _may_be_taken_in_strokes(self) -> bool:
+        """Not without numpy: then everything takes longer."""
+        if self.prophetic or find_spec("numpy") is None:
+            return False
+        from payments_lab.explore.strokes import can_be_packed
+
+        return can_be_packed(self.machine)
+
+    def look(self, state: int) -> None:
         self._met.add(state & self._engine_bits)
         if self._watch.met(state):
             self._enough = True
@@ -226,12 +289,15 @@ class Search:
 
     # the order of faults
 
-    def _rank(self, state: int) -> int:
+    def rank(self, state: int) -> int:
         """How many faults have happened, as a number that only grows."""
         return -sum(_budget(self.machine.surroundings(state)))
 
-    def _find_richer(self, number: int) -> tuple[int, ...]:
-        """What turns a configuration into the same one with more faults still to come."""
+    def richer(self, number: int) -> tuple[int, ...]:
+        """What turns a configuration with this environment into the same one with more faults still to come."""
+        known = self._richer.get(number)
+        if known is not None:
+            return known
         environments, shift = self.machine.environments.values, self.machine.environment.shift
         here = environments[number]
         found = [
@@ -249,38 +315,40 @@ class Search:
         machine = self.machine
         targets: list[int] = []
         tables = self._tables
+        tick = machine.tick
         for slot in machine.slots:
             value = (state >> slot.shift) & slot.mask
-            if value:
+            if value or (tick is not None and slot is tick.slot):
                 table = tables.get((slot.shift, value))
                 entry = table[1].get(state & table[0]) if table is not None else None
                 if entry is None:
-                    entry = self._entry(state, slot)
+                    entry = self.entry(state, slot)
                 entry.hits += 1
                 for add in entry.adds:
                     targets.append(state + add)
                 if entry.spawning:
                     targets += self._spawned(state, entry)
-        tick = machine.tick
-        if tick is not None and not tick.slot.of(state):
-            entry = self._entry(state, tick.slot)
-            entry.hits += 1
-            targets += [state + add for add in entry.adds]
         passing = machine.time_passes(state)
         if passing is not None:
             targets.append(state + passing.add)
         if machine.surroundings(state).crashes:
             targets += self._crashed(state)
+        targets = targets or self.at_rest(state)
         self.transitions += len(targets)
-        return targets or self._at_rest(state)
+        return targets
 
     def _crashed(self, state: int) -> list[int]:
         machine = self.machine
         crashes = [move for name in machine.mortal if (move := machine.crash(state, name)) is not None]
-        self._bites[Kind.CRASH] += len(crashes)
+        self.bitten(Kind.CRASH, len(crashes))
         return [machine.follow(state, move) for move in crashes]
 
-    def _at_rest(self, state: int) -> list[int]:
+    def bitten(self, kind: Kind, times: int) -> None:
+        """Something has happened so many times."""
+        self._bites[kind] += times
+
+    def at_rest(self, state: int) -> list[int]:
+        """What follows although nobody acts: what a tick or a recovery would still change. Else it is an end."""
         machine = self.machine
         if machine.is_at_rest(state):
             moves = machine.rest(state)
@@ -302,16 +370,24 @@ class Search:
 
     # entries
 
-    def _entry(self, state: int, slot: Slot) -> Entry:
-        value = (state >> slot.shift) & slot.mask
-        table = self._tables.get((slot.shift, value))
-        if table is None:
-            table = self._tables[(slot.shift, value)] = (self._looks_at(state, slot), {})
-        mask, entries = table
+    def entry(self, state: int, slot: Slot) -> Entry:
+        """What the threads in ``slot`` may do."""
+        mask, entries = self._table(state, slot)
         entry = entries.get(state & mask)
         if entry is None:
             entry = entries[state & mask] = self._work_out(state, slot)
         return entry
+
+    def looks_at(self, state: int, slot: Slot) -> int:
+        """The bits of a configuration on which the entry of ``slot`` depends."""
+        return self._table(state, slot)[0]
+
+    def _table(self, state: int, slot: Slot) -> tuple[int, dict[int, Entry]]:
+        key = (slot.shift, slot.of(state))
+        table = self._tables.get(key)
+        if table is None:
+            table = self._tables[key] = (self._looks_at(state, slot), {})
+        return table
 
     def _work_out(self, state: int, slot: Slot) -> Entry:
         moves = self.machine.moves(state, slot, prophetic=self.prophetic)
@@ -323,13 +399,15 @@ class Search:
         fields = [slot, machine.environment]
         if slot.service in machine.learned.remembers:
             fields.append(machine.memories[slot.service])
-        if machine.faults.recovers_first and machine.faults.crashes and slot.service in machine.recoveries:
+        if machine.faults.recovers_first and slot.service in machine.recoveries:
             fields.append(machine.recoveries[slot.service].slot)
         threads = slot.threads(state)
         if machine.tick is not None and slot is machine.tick.slot and not threads:
             threads = (machine.tick.first(),)
+        if slot.service in machine.atomic:
+            fields += machine.engines_of(slot.service)
         for thread in slot.actors(threads):
-            for node in self._knowledge.nodes(thread):
+            for node in self._stands_at(thread):
                 engine = machine.engine_of(node) if node.operation >= 0 else -1
                 if engine >= 0:
                     fields.append(machine.states[engine])
@@ -337,6 +415,16 @@ class Search:
         for each in fields:
             mask |= each.mask << each.shift
         return mask
+
+    def _stands_at(self, thread: Thread) -> list[Node]:
+        """Where a thread stands, or may begin: at any time, with anything that its service may remember by now."""
+        machine = self.machine
+        if thread.fate is Fate.FIRST:
+            memory = machine.tasks.memories[machine.sources[thread.at].service]
+            for phase in range(machine.last_phase + 1):
+                for remembered in range(memory.count):
+                    machine.beginning(thread, phase, remembered)
+        return self._knowledge.nodes(thread)
 
 
 def is_stuck(machine: Machine, end: int) -> bool:

@@ -13,7 +13,7 @@ import types
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from datetime import date, timedelta
-from functools import cache
+from functools import cache, partial
 from itertools import count
 from typing import Any, Generic, cast
 
@@ -211,6 +211,10 @@ def _function(value: types.FunctionType) -> Iterable[Any]:
     return (value.__code__, value.__closure__, value.__defaults__, value.__kwdefaults__)
 
 
+def _partial(value: partial[Any]) -> Iterable[Any]:
+    return (value.func, value.args, value.keywords, vars(value))
+
+
 def _builtin(value: types.BuiltinFunctionType) -> Iterable[Any]:
     return (value.__name__, value.__self__)
 
@@ -231,5 +235,6 @@ _LOOKS: dict[type[Any], Callable[[Any], Iterable[Any]]] = {
     types.MethodType: _method,
     types.FunctionType: _function,
     types.CellType: _cell,
+    partial: _partial,
     types.BuiltinFunctionType: _builtin,
 }

@@ -1,0 +1,380 @@
+"""What follows many configurations at once.
+
+A move adds the same to every configuration that agrees in the few fields that it looks at. Those fields, cut out of the
+first word, and the value of the slot make a key; each key is worked out once, by the machine, and looked up ever after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from payments_lab.explore.growing import Growing
+from payments_lab.explore.machine import Kind, Machine, Move
+from payments_lab.explore.packing import Packing, Words
+from payments_lab.explore.search import Entry
+from payments_lab.explore.seen import Ints, Seen
+from payments_lab.explore.threads import Slot, Source
+
+NONE = -1
+UNKNOWN = -2
+
+Bits = NDArray[np.bool_]
+
+
+class Followed(NamedTuple):
+    """Configurations that follow, and for each of them the row of the one that it follows."""
+
+    words: Words
+    origins: Ints
+
+
+class Flow:
+    """The moves of a machine over packed configurations.
+
+    ``entry`` works one out, ``looks_at`` says which bits of a configuration it depends on, ``bitten`` is told how often
+    something happened that has no entry.
+    """
+
+    def __init__(
+        self,
+        machine: Machine,
+        packing: Packing,
+        entry: Callable[[int, Slot], Entry],
+        looks_at: Callable[[int, Slot], int],
+        bitten: Callable[[Kind, int], None],
+    ) -> None:
+        self.machine = machine
+        self.packing = packing
+        self._bitten = bitten
+        self._moves = _Moves(packing)
+        self._channels = [_Channel(slot, packing, self._moves, entry, looks_at) for slot in machine.slots]
+        self._surroundings = _Surroundings(machine, packing)
+        self._spawned: dict[int, _Changed] = {}
+        self._crashes = [_Crash(machine, packing, name) for name in machine.mortal] if machine.faults.crashes else []
+
+    def follow(self, words: Words) -> Followed:
+        """Everything that may happen next in each of the configurations ``words``.
+
+        Narrow when the packing has no room for what was worked out; nothing has happened then.
+        """
+        here = self._surroundings.of(words)
+        found: list[Words] = []
+        rows: list[Ints] = []
+        bites: list[Callable[[], None]] = []
+        for channel in self._channels:
+            acting = self._acting(channel.slot, words, here)
+            if not len(acting):
+                continue
+            entries = channel.entries(words, acting)
+            bites.append(partial(channel.count, entries))
+            moves, origins = channel.moves(entries, acting)
+            found.append(self._moved(words, moves, origins))
+            rows.append(origins)
+        passing = np.flatnonzero(here.passes)
+        if len(passing):
+            found.append(_added(words, passing, here.passing))
+            rows.append(passing)
+        for crash in self._crashes:
+            struck = np.flatnonzero(here.crashes & crash.would_lose(words))
+            if len(struck):
+                found.append(self._crashed(words, struck, here, crash))
+                rows.append(struck)
+                bites.append(partial(self._bitten, Kind.CRASH, len(struck)))
+        for each in bites:
+            each()
+        if not found:
+            return Followed([word[:0] for word in words], np.zeros(0, np.int64))
+        together = [np.concatenate(parts) for parts in zip(*found, strict=True)]
+        return Followed(together, np.concatenate(rows))
+
+    def _acting(self, slot: Slot, words: Words, here: _Here) -> Ints:
+        machine = self.machine
+        acts = self.packing.get(words, slot) != 0
+        if machine.tick is not None and slot is machine.tick.slot:
+            acts |= here.is_last
+        if machine.faults.recovers_first and slot.service in machine.recoveries:
+            recovery = machine.recoveries[slot.service].slot
+            if slot is not recovery:
+                acts &= self.packing.get(words, recovery) == 0
+        return np.flatnonzero(acts)
+
+    def _moved(self, words: Words, moves: Ints, origins: Ints) -> Words:
+        made = [word[origins] + add[moves] for word, add in zip(words, self._moves.adds, strict=True)]
+        for sources in self._moves.sources:
+            begun = sources[moves]
+            some = np.flatnonzero(begun != NONE)
+            if len(some):
+                self._spawn(made, some, begun[some])
+        return made
+
+    def _spawn(self, words: Words, rows: Ints, sources: Ints) -> None:
+        for number in np.unique(sources):
+            change = self._spawned.get(int(number))
+            if change is None:
+                source = self.machine.sources[int(number)]
+                change = self._spawned[int(number)] = _Changed(self.packing, source.slot, _begins(source))
+            change.apply(words, rows[sources == number])
+
+    def _crashed(self, words: Words, rows: Ints, here: _Here, crash: _Crash) -> Words:
+        made = [word[rows] for word in words]
+        begun = crash.apply(made, here.numbers[rows])
+        made[0] += here.crashing[rows]
+        for some, sources in begun:
+            self._spawn(made, some, sources)
+        return made
+
+
+def _added(words: Words, rows: Ints, add: NDArray[np.uint64]) -> Words:
+    made = [word[rows] for word in words]
+    made[0] += add[rows]
+    return made
+
+
+def _begins(source: Source) -> Callable[[int], int]:
+    slot = source.slot
+
+    def changed(value: int) -> int:
+        return slot.values.of(slot.replaced(slot.values.values[value], None, source.first()))
+
+    return changed
+
+
+class _Moves:
+    """What each move adds to each word, and the sources that it starts in other slots."""
+
+    def __init__(self, packing: Packing) -> None:
+        self._packing = packing
+        self._adds = [Growing(np.uint64) for _ in range(packing.words)]
+        self._sources: list[Growing] = []
+
+    def __len__(self) -> int:
+        return len(self._adds[0])
+
+    @property
+    def adds(self) -> Words:
+        return [add.array for add in self._adds]
+
+    @property
+    def sources(self) -> list[NDArray[Any]]:
+        return [each.array for each in self._sources]
+
+    def add(self, state: int, move: Move) -> None:
+        for words, add in zip(self._adds, self._packing.difference(state, state + move.add), strict=True):
+            words.extend([add])
+        while len(self._sources) < len(move.spawns):
+            self._sources.append(Growing(np.int64))
+            self._sources[-1].extend([NONE] * (len(self) - 1))
+        for place, sources in enumerate(self._sources):
+            sources.extend([move.spawns[place].number if place < len(move.spawns) else NONE])
+
+
+class _Channel:
+    """What may happen in one slot, by key."""
+
+    def __init__(
+        self,
+        slot: Slot,
+        packing: Packing,
+        moves: _Moves,
+        entry: Callable[[int, Slot], Entry],
+        looks_at: Callable[[int, Slot], int],
+    ) -> None:
+        self.slot = slot
+        self._packing = packing
+        self._moves = moves
+        self._entry = entry
+        self._looks_at = looks_at
+        self._masks = Growing(np.uint64)
+        self._keys = Seen(1)
+        self._entries: list[Entry] = []
+        self._starts = Growing(np.int64)
+        self._counts = Growing(np.int64)
+
+    def entries(self, words: Words, rows: Ints) -> Ints:
+        values = self._packing.get(words, self.slot)[rows]
+        self._know_values(int(values.max()))
+        keys = words[0][rows] & self._masks.array[values]
+        keys |= values.astype(np.uint64) << np.uint64(self._packing.surroundings)
+        numbers, new = self._keys.add([keys])
+        for row in new:
+            self._work_out([int(word[rows[row]]) for word in words], int(values[row]))
+        return numbers
+
+    def moves(self, entries: Ints, rows: Ints) -> tuple[Ints, Ints]:
+        """The moves of each entry, and the row of each move."""
+        counts = self._counts.array[entries]
+        before = np.cumsum(counts) - counts
+        within = np.arange(int(counts.sum())) - np.repeat(before, counts)
+        return np.repeat(self._starts.array[entries], counts) + within, np.repeat(rows, counts)
+
+    def count(self, entries: Ints) -> None:
+        hits = np.bincount(entries, minlength=len(self._entries))
+        for number in np.flatnonzero(hits):
+            self._entries[number].hits += int(hits[number])
+
+    def _know_values(self, most: int) -> None:
+        for value in range(len(self._masks), most + 1):
+            looks_at = self._looks_at(value << self.slot.shift, self.slot)
+            self._masks.extend([self._packing.mask(looks_at)])
+
+    def _work_out(self, words: list[int], value: int) -> None:
+        words[0] &= int(self._masks.array[value])
+        place = self._packing.of(self.slot)
+        words = [words[0], *(0 for _ in words[1:])]
+        words[place.word] |= value << place.shift
+        state = self._packing.unpack(words)
+        entry = self._entry(state, self.slot)
+        start = len(self._moves)
+        for move in entry.moves:
+            self._moves.add(state, move)
+        self._entries.append(entry)
+        self._starts.extend([start])
+        self._counts.extend([len(entry.moves)])
+
+
+class _Changed:
+    """How the value of a slot changes, by value."""
+
+    def __init__(self, packing: Packing, slot: Slot, changed: Callable[[int], int]) -> None:
+        self._packing = packing
+        self._slot = slot
+        self._changed = changed
+        self._known = Growing(np.int64)
+
+    def apply(self, words: Words, rows: Ints) -> None:
+        """Change the slot in some of the configurations, in place."""
+        place = self._packing.of(self._slot)
+        values = self._packing.get([word[rows] for word in words], self._slot)
+        change = (self.after(values) - values).astype(np.uint64) << np.uint64(place.shift)
+        words[place.word][rows] += change
+
+    def after(self, values: Ints) -> Ints:
+        missing = int(values.max()) + 1 - len(self._known)
+        if missing > 0:
+            self._known.extend([UNKNOWN] * missing)
+        known = self._known.array
+        for value in np.unique(values[known[values] == UNKNOWN]):
+            after = self._changed(int(value))
+            self._packing.check(self._packing.of(self._slot), after)
+            known[value] = after
+        return known[values]
+
+
+class _Crash:
+    """A service that stops where it stands and starts anew: each of its slots changes on its own."""
+
+    def __init__(self, machine: Machine, packing: Packing, service: str) -> None:
+        self._machine = machine
+        self._packing = packing
+        self._memory = machine.memories[service]
+        self._recovery = machine.recoveries[service]
+        self._slots = [slot for slot in machine.slots_of(service) if slot is not self._recovery.slot]
+        self._changes = [_Changed(packing, slot, self._reviver(slot)) for slot in self._slots]
+        self._begun: list[dict[int, tuple[int, ...]]] = [{} for _ in self._slots]
+        self._loses = [Growing(np.bool_) for _ in [*self._slots, self._recovery.slot]]
+
+    def would_lose(self, words: Words) -> Bits:
+        found = self._packing.get(words, self._memory) != 0
+        for slot, loses in zip([*self._slots, self._recovery.slot], self._loses, strict=True):
+            values = self._packing.get(words, slot)
+            for value in range(len(loses), int(values.max(initial=0)) + 1):
+                loses.extend([self._machine.has_begun(slot.values.values[value])])
+            found |= loses.array[values]
+        return found
+
+    def apply(self, words: Words, environments: Ints) -> list[tuple[Ints, Ints]]:
+        """Strike configurations, in place; which sources begin in which of them."""
+        everywhere = np.arange(len(words[0]))
+        begun: list[tuple[Ints, Ints]] = []
+        for number, (slot, change) in enumerate(zip(self._slots, self._changes, strict=True)):
+            values = self._packing.get(words, slot)
+            change.apply(words, everywhere)
+            for value, sources in self._begin(number, values):
+                rows = np.flatnonzero(values == value)
+                begun += [(rows, np.full(len(rows), source)) for source in sources]
+        self._recover(words, environments)
+        place = self._packing.of(self._memory)
+        words[0] &= ~np.uint64(place.mask << place.shift)
+        return begun
+
+    def _begin(self, number: int, values: Ints) -> list[tuple[int, tuple[int, ...]]]:
+        """The values in ``values`` whose revival starts other sources."""
+        known, slot = self._begun[number], self._slots[number]
+        for value in np.unique(values):
+            if int(value) not in known:
+                _, begun = self._machine.revived(slot, int(value))
+                known[int(value)] = tuple(source.number for source in begun)
+        return [(value, sources) for value, sources in known.items() if sources]
+
+    def _reviver(self, slot: Slot) -> Callable[[int], int]:
+        return lambda value: self._machine.revived(slot, value)[0]
+
+    def _recover(self, words: Words, environments: Ints) -> None:
+        """A recovery begins, counted by how many crashes there have been."""
+        slot, machine = self._recovery.slot, self._machine
+        place = self._packing.of(slot)
+        words[place.word] &= ~np.uint64(place.mask << place.shift)
+        for number in np.unique(environments):
+            left = machine.environments.values[int(number)].crashes - 1
+            value = slot.values.of((self._recovery.first(machine.faults.crashes - left),))
+            self._packing.check(place, value)
+            words[place.word][environments == number] |= np.uint64(value << place.shift)
+
+
+class _Here(NamedTuple):
+    """The surroundings of some configurations: may a service crash, is time left to pass, and what either adds."""
+
+    numbers: Ints
+    crashes: Bits
+    crashing: NDArray[np.uint64]
+    passes: Bits
+    passing: NDArray[np.uint64]
+
+    @property
+    def is_last(self) -> Bits:
+        return ~self.passes
+
+
+class _Surroundings:
+    """What the environments that are known so far admit."""
+
+    def __init__(self, machine: Machine, packing: Packing) -> None:
+        self._machine = machine
+        self._packing = packing
+        self._crashes = Growing(np.bool_)
+        self._crashing = Growing(np.uint64)
+        self._passes = Growing(np.bool_)
+        self._passing = Growing(np.uint64)
+
+    def of(self, words: Words) -> _Here:
+        numbers = self._packing.get(words, self._machine.environment)
+        while len(self._crashes) < len(self._machine.environments):
+            self._know(len(self._crashes))
+        return _Here(
+            numbers,
+            self._crashes.array[numbers],
+            self._crashing.array[numbers],
+            self._passes.array[numbers],
+            self._passing.array[numbers],
+        )
+
+    def _know(self, number: int) -> None:
+        machine = self._machine
+        environment = machine.environments.values[number]
+        passes = environment.phase < machine.last_phase
+        self._passes.extend([passes])
+        self._passing.extend([self._step(number, phase=environment.phase + 1) if passes else 0])
+        self._crashes.extend([environment.crashes > 0])
+        self._crashing.extend([self._step(number, crashes=environment.crashes - 1) if environment.crashes else 0])
+
+    def _step(self, number: int, **changes: int) -> int:
+        machine = self._machine
+        after = machine.environments.of(machine.environments.values[number]._replace(**changes))
+        place = self._packing.of(machine.environment)
+        self._packing.check(place, after)
+        return ((after - number) << place.shift) % (1 << 64)

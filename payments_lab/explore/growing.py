@@ -1,0 +1,31 @@
+"""Arrays that grow at their end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+
+class Growing:
+    """Numbers of one type; ``array`` is what there is so far."""
+
+    def __init__(self, dtype: DTypeLike) -> None:
+        self._held: NDArray[Any] = np.zeros(64, dtype)
+        self._size = 0
+
+    def __len__(self) -> int:
+        return self._size
+
+    @property
+    def array(self) -> NDArray[Any]:
+        return self._held[: self._size]
+
+    def extend(self, more: Sequence[int] | NDArray[Any]) -> None:
+        size = self._size + len(more)
+        if size > len(self._held):
+            self._held = np.concatenate([self._held, np.zeros(size, self._held.dtype)])
+        self._held[self._size : size] = np.array(more, self._held.dtype)
+        self._size = size

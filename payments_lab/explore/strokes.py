@@ -1,0 +1,246 @@
+"""Walking a large graph: the same search, thousands of configurations at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from payments_lab.explore.flow import Flow
+from payments_lab.explore.growing import Growing
+from payments_lab.explore.machine import Kind, Machine
+from payments_lab.explore.packing import Narrow, Packing, TooWide, Words
+from payments_lab.explore.search import Entry
+from payments_lab.explore.seen import Ints, Seen
+from payments_lab.explore.threads import Slot
+
+Short = NDArray[np.int32]
+
+STROKE = 1 << 16
+MOST_EDGES = 80_000_000
+
+
+class Walker(Protocol):
+    """The search whose graph is walked; what it knows of single configurations counts here, too."""
+
+    machine: Machine
+
+    def entry(self, state: int, slot: Slot) -> Entry: ...
+    def looks_at(self, state: int, slot: Slot) -> int: ...
+    def bitten(self, kind: Kind, times: int) -> None: ...
+    def look(self, state: int) -> None: ...
+    def at_rest(self, state: int) -> list[int]: ...
+    def rank(self, state: int) -> int: ...
+    def richer(self, number: int) -> tuple[int, ...]: ...
+    def is_over(self) -> bool: ...
+
+
+def can_be_packed(machine: Machine) -> bool:
+    try:
+        Packing(machine)
+    except TooWide:
+        return False
+    return True
+
+
+class Strokes:
+    """All configurations from the root on, by number; each with the number of the one from which it was first reached.
+
+    ``states`` counts those that were followed up, ``transitions`` the steps between them.
+    """
+
+    def __init__(self, walker: Walker) -> None:
+        self.states = 0
+        self.transitions = 0
+        self.frontier = 0
+        self._walker = walker
+        self._machine = walker.machine
+        self._ranks: list[int] = []
+        self._parents = Growing(np.int32)
+        self._stands = Growing(np.int32)
+        self._ends: list[int] = []
+        self._edges: list[tuple[Short, Short]] | None = []
+        self._edge_count = 0
+        self._packing, self._flow, self._met = self._pack()
+        self._seen = Seen(self._packing.words)
+
+    def __len__(self) -> int:
+        return self._seen.size
+
+    def run(self) -> None:
+        """Fewest faults first, and breadth first among those; until the walker says that it is over."""
+        walker, root = self._walker, self._machine.root
+        self._seen.add(self._packing.pack([root]))
+        self._parents.extend([-1])
+        self._stands.extend([0])
+        layers = {walker.rank(root): [np.zeros(1, np.int64)]}
+        over = False
+        while layers and not over:
+            rank = min(layers)
+            level = self._uncovered(np.concatenate(layers.pop(rank)))
+            while len(level) and not over:
+                level, over = self._expand(level, rank, layers)
+
+    def way(self, state: int) -> list[int]:
+        """The configurations from the root to ``state``. LookupError for one that was not met."""
+        number = int(self._seen.find(self._packing.pack([state]))[0])
+        if number < 0:
+            raise LookupError("this configuration was not met")
+        found: list[int] = []
+        while number >= 0:
+            found.append(self._state(number))
+            number = int(self._parents.array[number])
+        return found[::-1]
+
+    def sample(self, count: int) -> Iterator[int]:
+        """So many of the configurations, evenly from the first to the last."""
+        for number in np.unique(np.linspace(0, self._seen.size - 1, count).astype(np.int64)):
+            yield self._state(int(number))
+
+    def find_endless(self) -> int | None:
+        """A configuration from which no end can be reached; None when there is none, or too many edges to tell."""
+        if self._edges is None:
+            return None
+        before = np.concatenate([origins for origins, _ in self._edges]).astype(np.int32)
+        stands = _settled(self._stands.array)
+        after = stands[np.concatenate([targets for _, targets in self._edges])]
+        order = np.argsort(after, kind="stable")
+        before, after = before[order], after[order]
+        starts = np.searchsorted(after, np.arange(self._seen.size + 1))
+        ending = stands != np.arange(len(stands))
+        ending[self._ends] = True
+        front = np.array(self._ends, np.int64)
+        while len(front):
+            counts = starts[front + 1] - starts[front]
+            within = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
+            reached = before[np.repeat(starts[front], counts) + within]
+            front = np.unique(reached[~ending[reached]]).astype(np.int64)
+            ending[front] = True
+        stuck = np.flatnonzero(~ending)
+        return self._state(int(stuck[0])) if len(stuck) else None
+
+    def _expand(self, level: Ints, rank: int, layers: dict[int, list[Ints]]) -> tuple[Ints, bool]:
+        """The next level of those with the same number of faults; others are put into their layers."""
+        found: list[Ints] = []
+        for start in range(0, len(level), STROKE):
+            new = self._stroke(level[start : start + STROKE])
+            ranks = self._ranks_of(new)
+            for each in np.unique(ranks):
+                (found if each == rank else layers.setdefault(int(each), [])).append(new[ranks == each])
+            self.frontier = len(level) - start + sum(map(len, found))
+            if self._walker.is_over():
+                return level[:0], True
+        return self._uncovered(np.concatenate(found)) if found else level[:0], False
+
+    def _stroke(self, numbers: Ints) -> Ints:
+        """Follow some configurations up; the numbers of those that are new."""
+        while True:
+            try:
+                words, origins, ended = self._follow(numbers)
+                break
+            except Narrow:
+                self._pack_anew()
+        targets, new = self._seen.add(words)
+        self._parents.extend(numbers[origins[new]])
+        self._stands.extend(targets[new])
+        self.states += len(numbers)
+        self.transitions += len(targets)
+        self._ends += [int(each) for each in numbers[ended]]
+        self._note(numbers[origins], targets)
+        self._look([word[new] for word in words])
+        return targets[new]
+
+    def _follow(self, numbers: Ints) -> tuple[Words, Ints, Ints]:
+        """What follows, the rows from which it does, and the rows after which nothing does."""
+        held = self._seen[numbers]
+        words, origins = self._flow.follow(held)
+        still = np.flatnonzero(np.bincount(origins, minlength=len(numbers)) == 0)
+        ended: list[int] = []
+        for row in still:
+            targets = self._walker.at_rest(self._packing.unpack(int(word[row]) for word in held))
+            if not targets:
+                ended.append(int(row))
+                continue
+            more = self._packing.pack(targets)
+            words = [np.concatenate(pair) for pair in zip(words, more, strict=True)]
+            origins = np.concatenate([origins, np.full(len(targets), row)])
+        return words, origins, np.array(ended, np.int64)
+
+    def _note(self, origins: Ints, targets: Ints) -> None:
+        """Keep the edges, for whoever asks whether every story ends."""
+        if self._edges is None:
+            return
+        self._edge_count += len(targets)
+        if self._edge_count > MOST_EDGES:
+            self._edges = None
+            return
+        self._edges.append((origins.astype(np.int32), targets.astype(np.int32)))
+
+    def _look(self, words: Words) -> None:
+        """Show the walker every state of the engines that was not there before."""
+        if not len(words[0]):
+            return
+        _, new = self._met.add([words[0] & self._engines])
+        for row in new:
+            self._walker.look(self._packing.unpack(int(word[row]) for word in words))
+
+    # faults
+
+    def _ranks_of(self, numbers: Ints) -> Ints:
+        machine = self._machine
+        for environment in range(len(self._ranks), len(machine.environments)):
+            self._ranks.append(self._walker.rank(machine.environment.step(0, environment)))
+        return np.array(self._ranks, np.int64)[self._environments(self._seen[numbers])]
+
+    def _environments(self, words: Words) -> Ints:
+        return self._packing.get(words, self._machine.environment)
+
+    def _uncovered(self, numbers: Ints) -> Ints:
+        """Without those of which the same one is known with more faults still to come."""
+        words = self._seen[numbers]
+        here = self._environments(words)
+        place = self._packing.of(self._machine.environment)
+        covered = np.zeros(len(numbers), bool)
+        for environment in np.unique(here):
+            rows = np.flatnonzero(here == environment)
+            for more in self._walker.richer(int(environment)):
+                step = more >> self._machine.environment.shift
+                if not step or environment + step > place.mask:
+                    continue
+                richer = [word[rows] for word in words]
+                richer[0] += np.uint64((step << place.shift) % (1 << 64))
+                found = self._seen.find(richer)
+                there = found >= 0
+                self._stands.array[numbers[rows[there]]] = found[there]
+                covered[rows[there]] = True
+                rows = rows[~there]
+        return numbers[~covered]
+
+    # packing
+
+    def _pack(self) -> tuple[Packing, Flow, Seen]:
+        walker, machine = self._walker, self._machine
+        packing = Packing(machine)
+        flow = Flow(machine, packing, walker.entry, walker.looks_at, walker.bitten)
+        self._engines = np.uint64(packing.mask(machine.engine_bits))
+        return packing, flow, Seen(1)
+
+    def _pack_anew(self) -> None:
+        before = self._packing
+        self._packing, self._flow, self._met = self._pack()
+        held = [word[: self._seen.size] for word in self._seen.words]
+        self._seen.renew(self._packing.moved_from(before, held))
+
+    def _state(self, number: int) -> int:
+        return self._packing.unpack(int(word[number]) for word in self._seen.words)
+
+
+def _settled(stands: Ints) -> Ints:
+    """Who stands for each in the end, where one that stands for another has itself been left out."""
+    while True:
+        further = stands[stands]
+        if (further == stands).all():
+            return stands
+        stands = further
