@@ -26,6 +26,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--all", action="store_true", help="go on after the first violation")
     parser.add_argument("--reduce", action="store_true", help="leave out orders of steps that make no difference")
     parser.add_argument(
+        "--atomic",
+        action="append",
+        default=[],
+        choices=("orders", "expiration"),
+        help="what this service does takes effect at once; may be given twice",
+    )
+    parser.add_argument(
         "--max-schedules",
         type=int,
         metavar="N",
@@ -84,6 +91,7 @@ def _report(arguments: argparse.Namespace) -> Report:
     options: dict[str, Any] = {
         "stop_at_first": not arguments.all,
         "reduce": arguments.reduce,
+        "atomic": arguments.atomic,
         "seconds": arguments.seconds,
     }
     if arguments.seed is not None:

@@ -131,13 +131,15 @@ class Report:
 
     ``verdict`` is "holds" only when the whole space within the bounds was explored, every fault that was asked for
     really happened somewhere in it, somebody paid, and every invariant held; ``reasons`` say why it is "unproven".
-    ``states`` are configurations of the whole shop, ``transitions`` the steps between them, ``seconds`` of wall time.
+    ``states`` are configurations of the whole shop, ``transitions`` the steps between them, ``seconds`` of wall time;
+    what the services in ``atomic`` do was one step.
     """
 
     service: str
     explored: Sequence[Explored]
     faults: Faults
     reasons: tuple[str, ...] = ()
+    atomic: tuple[str, ...] = ()
 
     @cached_property
     def violations(self) -> list[Violation]:
@@ -210,6 +212,8 @@ class Report:
             return f"{self.service}: violated. {self.violations[0].message}."
         tried = f"all {self.states:,} states" if self.complete else f"{self.states:,} states"
         tried += f" of {_stories(len(self.explored))} with {self.faults.words()}"
+        if self.atomic:
+            tried += f", where what {' and '.join(self.atomic)} do takes effect at once"
         if self.verdict == "holds":
             return f"{self.service}: holds in {tried}."
         return f"{self.service}: unproven after {tried}: {'; '.join(self.reasons)}."
@@ -240,6 +244,7 @@ class Report:
             "verdict": self.verdict,
             "reasons": list(self.reasons),
             "complete": self.complete,
+            "atomic": list(self.atomic),
             "states": self.states,
             "transitions": self.transitions,
             "handlerCalls": self.handler_calls,

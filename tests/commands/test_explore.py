@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -66,6 +67,16 @@ def test_a_space_too_large_is_unproven_with_status_3() -> None:
     assert main(["explore", "everything", "--max-schedules", "2000"]) == 3
 
 
+def test_services_that_take_effect_at_once_make_a_space_smaller(capsys: pytest.CaptureFixture[str]) -> None:
+    told: list[dict[str, Any]] = []
+    for words in ([], ["--atomic", "orders", "--atomic", "expiration"]):
+        assert main(["explore", "pay-and-cancel", *words, "--json"]) == 0
+        told.append(json.loads(capsys.readouterr().out))
+
+    assert told[1]["atomic"] == ["orders", "expiration"]
+    assert told[1]["states"] < told[0]["states"] / 4
+
+
 def test_a_service_that_refuses_everybody_is_unproven_with_status_3(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["explore", "two-clicks", "--service", "tests.explore.services:RefusesEverybody"]
 
@@ -77,6 +88,8 @@ def test_a_service_that_refuses_everybody_is_unproven_with_status_3(capsys: pyte
     "words",
     [
         ["explore", "no-such-thing"],
+        ["explore", "two-clicks", "--atomic", "orders", "--reduce"],
+        ["explore", "two-clicks", "--atomic", "orders", "--seed", "1"],
         ["explore", "two-clicks", "--crashes", "99"],
         ["explore", "two-clicks", "--service", "no_such_module:Service"],
         ["explore", "two-clicks", "--service", "json:loads"],
