@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 
 from payments_lab.explore.judge import Judge
 from payments_lab.explore.machine import Kind, Machine, Move
-from payments_lab.explore.ports import Message, published
+from payments_lab.explore.ports import Message
 from payments_lab.explore.search import Search
 from payments_lab.explore.threads import Fate, Role
 
@@ -60,12 +61,11 @@ def _overtaken(machine: Machine, state: int) -> bool:
                 waiting.setdefault(source.service, set()).add(source.message)
     if not waiting:
         return False
-    bus = machine.engines[machine.bus]
-    kept = published(bus.snapshot(machine.states[machine.bus].of(state)))
+    kept = machine.kept(machine.states[machine.bus].of(state))
     return any(_is_late(machine, service, messages, kept) for service, messages in waiting.items())
 
 
-def _is_late(machine: Machine, service: str, waiting: set[Message], kept: list[Message]) -> bool:
+def _is_late(machine: Machine, service: str, waiting: set[Message], kept: tuple[Message, ...]) -> bool:
     begun = [message for message in kept if message not in waiting and service in machine.world.hearers(message)]
     return any(_is_younger(done, late) for done in begun for late in waiting)
 
@@ -76,6 +76,7 @@ def _is_younger(message: Message, other: Message) -> bool:
     return order == other_order and version > other_version >= 0
 
 
+@lru_cache(maxsize=4096)
 def _version(message: Message) -> tuple[str, int]:
     """The order that an event is about and the version that it carries; -1 for one that carries none."""
     try:

@@ -1,7 +1,7 @@
 """What follows many configurations at once.
 
 A move adds the same to every configuration that agrees in the few fields that it looks at. Those fields, cut out of the
-first word, and the value of the slot make a key; each key is worked out once, by the machine, and looked up ever after.
+first words, and the value of the slot make a key; each key is worked out once, by the machine, and then looked up.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from payments_lab.explore.growing import Growing
-from payments_lab.explore.machine import Kind, Machine, Move
+from payments_lab.explore.machine import LONGEST_ALONE, Kind, Machine, Move
 from payments_lab.explore.packing import Packing, Words
 from payments_lab.explore.search import Entry
 from payments_lab.explore.seen import Ints, Seen
-from payments_lab.explore.threads import Slot, Source
+from payments_lab.explore.threads import Fate, Slot, Source, Thread
 
 NONE = -1
 UNKNOWN = -2
@@ -73,7 +73,10 @@ class Flow:
             entries = channel.entries(words, acting)
             bites.append(partial(channel.count, entries))
             moves, origins = channel.moves(entries, acting)
-            found.append(self._moved(words, moves, origins))
+            made = self._moved(words, moves, origins)
+            if channel.slot.service in self.machine.atomic:
+                made, origins = self._gone_on(channel, words, made, origins)
+            found.append(made)
             rows.append(origins)
         passing = np.flatnonzero(here.passes)
         if len(passing):
@@ -111,6 +114,31 @@ class Flow:
             if len(some):
                 self._spawn(made, some, begun[some])
         return made
+
+    def _go_on(self, channel: _Channel, words: Words) -> None:
+        """Let what is under way in a slot come to its end, in place."""
+        left = np.arange(len(words[0]))
+        for _ in range(LONGEST_ALONE):
+            here = [word[left] for word in words]
+            acting = np.flatnonzero(self.packing.get(here, channel.slot))
+            if not len(acting):
+                return
+            moves = channel.onward(here, acting)
+            acting, moves = acting[moves != NONE], moves[moves != NONE]
+            if not len(acting):
+                return
+            left = left[acting]
+            for word, moved in zip(words, self._moved(here, moves, acting), strict=True):
+                word[left] = moved
+        raise self.machine.never_done(channel.slot)
+
+    def _gone_on(self, channel: _Channel, words: Words, made: Words, origins: Ints) -> tuple[Words, Ints]:
+        """The same after what is under way in a slot has come to its end; without those to which nothing happened."""
+        self._go_on(channel, made)
+        changed = np.zeros(len(origins), bool)
+        for word, after in zip(words, made, strict=True):
+            changed |= word[origins] != after
+        return [word[changed] for word in made], origins[changed]
 
     def _spawn(self, words: Words, rows: Ints, sources: Ints) -> None:
         for number in np.unique(sources):
@@ -189,20 +217,20 @@ class _Channel:
         self._moves = moves
         self._entry = entry
         self._looks_at = looks_at
-        self._masks = Growing(np.uint64)
-        self._keys = Seen(1)
+        self._masks = [Growing(np.uint64) for _ in range(packing.surroundings)]
+        self._keys = Seen(packing.surroundings + 1)
         self._entries: list[Entry] = []
         self._starts = Growing(np.int64)
         self._counts = Growing(np.int64)
+        self._onward = Growing(np.int64)
 
     def entries(self, words: Words, rows: Ints) -> Ints:
         values = self._packing.get(words, self.slot)[rows]
         self._know_values(int(values.max()))
-        keys = words[0][rows] & self._masks.array[values]
-        keys |= values.astype(np.uint64) << np.uint64(self._packing.surroundings)
-        numbers, new = self._keys.add([keys])
+        cut = [word[rows] & mask.array[values] for word, mask in zip(words, self._masks, strict=False)]
+        numbers, new = self._keys.add([*cut, values.astype(np.uint64)])
         for row in new:
-            self._work_out([int(word[rows[row]]) for word in words], int(values[row]))
+            self._work_out([int(word[row]) for word in cut], int(values[row]))
         return numbers
 
     def moves(self, entries: Ints, rows: Ints) -> tuple[Ints, Ints]:
@@ -212,20 +240,25 @@ class _Channel:
         within = np.arange(int(counts.sum())) - np.repeat(before, counts)
         return np.repeat(self._starts.array[entries], counts) + within, np.repeat(rows, counts)
 
+    def onward(self, words: Words, rows: Ints) -> Ints:
+        """The next move of what is under way in each row, NONE where nothing is."""
+        entries = self.entries(words, rows)
+        return self._onward.array[entries]
+
     def count(self, entries: Ints) -> None:
         hits = np.bincount(entries, minlength=len(self._entries))
         for number in np.flatnonzero(hits):
             self._entries[number].hits += int(hits[number])
 
     def _know_values(self, most: int) -> None:
-        for value in range(len(self._masks), most + 1):
+        for value in range(len(self._masks[0]), most + 1):
             looks_at = self._looks_at(value << self.slot.shift, self.slot)
-            self._masks.extend([self._packing.mask(looks_at)])
+            for masks, mask in zip(self._masks, self._packing.mask(looks_at), strict=True):
+                masks.extend([mask])
 
-    def _work_out(self, words: list[int], value: int) -> None:
-        words[0] &= int(self._masks.array[value])
+    def _work_out(self, cut: list[int], value: int) -> None:
         place = self._packing.of(self.slot)
-        words = [words[0], *(0 for _ in words[1:])]
+        words = [*cut, *(0 for _ in range(self._packing.words - len(cut)))]
         words[place.word] |= value << place.shift
         state = self._packing.unpack(words)
         entry = self._entry(state, self.slot)
@@ -235,6 +268,12 @@ class _Channel:
         self._entries.append(entry)
         self._starts.extend([start])
         self._counts.extend([len(entry.moves)])
+        begun = (number for number, move in enumerate(entry.moves) if _is_under_way(move.before))
+        self._onward.extend([next((start + number for number in begun), NONE)])
+
+
+def _is_under_way(thread: Thread | None) -> bool:
+    return thread is not None and thread.fate in (Fate.RUNS, Fate.REPLIED)
 
 
 class _Changed:
@@ -299,7 +338,7 @@ class _Crash:
                 begun += [(rows, np.full(len(rows), source)) for source in sources]
         self._recover(words, environments)
         place = self._packing.of(self._memory)
-        words[0] &= ~np.uint64(place.mask << place.shift)
+        words[place.word] &= ~np.uint64(place.mask << place.shift)
         return begun
 
     def _begin(self, number: int, values: Ints) -> list[tuple[int, tuple[int, ...]]]:

@@ -119,6 +119,7 @@ class Machine:
         self.nothing = self.tasks.answers.of(lambda: None)
         self.outcomes: Numbers[str] = Numbers()
         self._engine_at: dict[int, int] = {}
+        self._kept: dict[int, tuple[Message, ...]] = {}
         self.tick: Source | None = None
         self.recoveries: dict[str, Source] = {}
         self.requests: list[Source] = []
@@ -260,11 +261,11 @@ class Machine:
 
     # moves
 
-    def moves(self, state: int, slot: Slot, *, prophetic: bool = False) -> list[Move]:
+    def moves(self, state: int, slot: Slot, *, prophetic: bool = False, whole: bool = True) -> list[Move]:
         """What the threads in ``slot`` may do next, the uneventful move of each first.
 
         ``prophetic`` moves decide for each thread how far it gets before its service crashes; without them a crash is
-        a move of its own (:meth:`crash`).
+        a move of its own (:meth:`crash`). Without ``whole`` a move of an atomic service is its first step alone.
         """
         threads = slot.threads(state)
         if self.tick is not None and slot is self.tick.slot and not threads:
@@ -277,20 +278,26 @@ class Machine:
         for thread in slot.actors(threads):
             if thread.fate not in (Fate.DEAD, Fate.TOLD):
                 found += self.acts(state, slot, threads, thread, prophetic=prophetic)
-        if slot.service in self.atomic:
+        if whole and slot.service in self.atomic:
             return [self._to_its_end(state, move) for move in found]
         return found
 
     def _to_its_end(self, state: int, move: Move) -> Move:
         """``move``, and all that its thread does after it when nobody interferes."""
+        assert move.slot is not None
         add, spawns, thread, last, changes = move.add, move.spawns, move.after, move.next, move.changes
-        while thread is not None and thread.fate in (Fate.RUNS, Fate.REPLIED):
-            assert move.slot is not None
+        for _ in range(LONGEST_ALONE):
+            if thread is None or thread.fate not in (Fate.RUNS, Fate.REPLIED):
+                return move._replace(add=add, spawns=spawns, after=thread, next=last, changes=changes)
             here = state + add
             step = self.acts(here, move.slot, move.slot.threads(here), thread)[0]
             add, spawns, thread, last = add + step.add, spawns + step.spawns, step.after, step.next
             changes = changes or step.changes
-        return move._replace(add=add, spawns=spawns, after=thread, next=last, changes=changes)
+        raise self.never_done(move.slot)
+
+    def never_done(self, slot: Slot) -> Refused:
+        """What is in ``slot`` goes on for ever, although nobody interferes."""
+        return Refused("stuck", f"{slot.name} goes on and on, and is never done")
 
     def waits_for_recovery(self, state: int, slot: Slot) -> bool:
         """Whether the threads in ``slot`` cannot begin before their service has recovered."""
@@ -422,10 +429,16 @@ class Machine:
 
     def spawned(self, before: int, after: int) -> tuple[Source, ...]:
         """The deliveries that a change of the bus's state brings."""
-        engine = self.engines[self.bus]
-        old = set(published(engine.snapshot(before)))
-        messages = [message for message in published(engine.snapshot(after)) if message not in old]
+        old = self.kept(before)
+        messages = [message for message in self.kept(after) if message not in old]
         return tuple(self.hearing(message, name) for message in messages for name in self.world.hearers(message))
+
+    def kept(self, state: int) -> tuple[Message, ...]:
+        """What the bus has kept in one of its states."""
+        known = self._kept.get(state)
+        if known is None:
+            known = self._kept[state] = tuple(published(self.engines[self.bus].snapshot(state)))
+        return known
 
     def _subject(self, source: Source) -> tuple[str, str]:
         return (source.service, source.message.subject if source.message else source.label)

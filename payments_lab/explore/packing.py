@@ -1,7 +1,7 @@
 """Configurations in a few machine words, so that many of them are worked on at once.
 
 A field has as many bits here as its values need so far, and some to spare; when they no longer suffice, everything is
-packed anew. What is not a thread stands in the first word, so that it can be cut out of it in one stroke.
+packed anew. What is not a thread stands in the first words, to be cut out in one stroke.
 """
 
 from __future__ import annotations
@@ -18,16 +18,10 @@ from payments_lab.explore.machine import Machine
 Words = list[NDArray[np.uint64]]
 
 WORD = 64
-# Above what is no thread, the first word of a key has room for the number of a slot's value.
-MOST_SURROUNDINGS = 50
 
 
 class Narrow(Exception):
     """A field has more values than its bits can tell apart: pack anew."""
-
-
-class TooWide(Exception):
-    """The surroundings do not fit into one word."""
 
 
 class Place(NamedTuple):
@@ -39,7 +33,10 @@ class Place(NamedTuple):
 
 
 class Packing:
-    """The places of all fields of a machine, as far as they are known now."""
+    """The places of all fields of a machine, as far as they are known now.
+
+    ``surroundings`` is how many of the words hold what is no thread.
+    """
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
@@ -48,9 +45,7 @@ class Packing:
         self.fields: list[Field] = []
         for field in machine.surrounding_fields():
             self._add(field, machine.count_values(field))
-        self.surroundings = WORD - self._free[0]
-        if self.surroundings > MOST_SURROUNDINGS:
-            raise TooWide
+        self.surroundings = self.words
         for slot in machine.slots:
             self._add(slot, machine.count_values(slot))
 
@@ -108,13 +103,13 @@ class Packing:
                 found[place.word] += (value - field.of(before)) << place.shift
         return [each % (1 << WORD) for each in found]
 
-    def mask(self, bits: int) -> int:
-        """The bits of the first word that belong to the fields of the surroundings in ``bits`` of the machine's."""
-        found = 0
+    def mask(self, bits: int) -> list[int]:
+        """The bits of the first words that belong to the fields of the surroundings in ``bits`` of the machine's."""
+        found = [0] * self.surroundings
         for field in self._machine.surrounding_fields():
             if bits >> field.shift & field.mask:
                 place = self.of(field)
-                found |= place.mask << place.shift
+                found[place.word] |= place.mask << place.shift
         return found
 
     def check(self, place: Place, value: int) -> None:

@@ -210,9 +210,7 @@ class Search:
 
         self.stopped = ""
         self._bites.clear()
-        for _, entries in self._tables.values():
-            for entry in entries.values():
-                entry.hits = 0
+        self._tables.clear()
         strokes = self._strokes = Strokes(self)
         strokes.run()
         self.states, self.transitions = strokes.states, strokes.transitions
@@ -268,11 +266,7 @@ class Search:
 
     def _may_be_taken_in_strokes(self) -> bool:
         """Not without numpy: then everything takes longer."""
-        if self.prophetic or find_spec("numpy") is None:
-            return False
-        from payments_lab.explore.strokes import can_be_packed
-
-        return can_be_packed(self.machine)
+        return not self.prophetic and find_spec("numpy") is not None
 
     def look(self, state: int) -> None:
         self._met.add(state & self._engine_bits)
@@ -390,7 +384,7 @@ class Search:
         return table
 
     def _work_out(self, state: int, slot: Slot) -> Entry:
-        moves = self.machine.moves(state, slot, prophetic=self.prophetic)
+        moves = self.machine.moves(state, slot, prophetic=self.prophetic, whole=self._strokes is None)
         return Entry([move for move in moves if move.add or move.spawns])
 
     def _looks_at(self, state: int, slot: Slot) -> int:
@@ -404,7 +398,7 @@ class Search:
         threads = slot.threads(state)
         if machine.tick is not None and slot is machine.tick.slot and not threads:
             threads = (machine.tick.first(),)
-        if slot.service in machine.atomic:
+        if self._strokes is None and slot.service in machine.atomic:
             fields += machine.engines_of(slot.service)
         for thread in slot.actors(threads):
             for node in self._stands_at(thread):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from payments_lab.explore.flow import Flow
 from payments_lab.explore.growing import Growing
 from payments_lab.explore.machine import Kind, Machine
-from payments_lab.explore.packing import Narrow, Packing, TooWide, Words
+from payments_lab.explore.packing import Narrow, Packing, Words
 from payments_lab.explore.search import Entry
 from payments_lab.explore.seen import Ints, Seen
 from payments_lab.explore.threads import Slot
@@ -35,14 +35,6 @@ class Walker(Protocol):
     def rank(self, state: int) -> int: ...
     def richer(self, number: int) -> tuple[int, ...]: ...
     def is_over(self) -> bool: ...
-
-
-def can_be_packed(machine: Machine) -> bool:
-    try:
-        Packing(machine)
-    except TooWide:
-        return False
-    return True
 
 
 class Strokes:
@@ -182,7 +174,7 @@ class Strokes:
         """Show the walker every state of the engines that was not there before."""
         if not len(words[0]):
             return
-        _, new = self._met.add([words[0] & self._engines])
+        _, new = self._met.add([word & mask for word, mask in zip(words, self._engines, strict=False)])
         for row in new:
             self._walker.look(self._packing.unpack(int(word[row]) for word in words))
 
@@ -224,8 +216,8 @@ class Strokes:
         walker, machine = self._walker, self._machine
         packing = Packing(machine)
         flow = Flow(machine, packing, walker.entry, walker.looks_at, walker.bitten)
-        self._engines = np.uint64(packing.mask(machine.engine_bits))
-        return packing, flow, Seen(1)
+        self._engines = [np.uint64(mask) for mask in packing.mask(machine.engine_bits)]
+        return packing, flow, Seen(packing.surroundings)
 
     def _pack_anew(self) -> None:
         before = self._packing

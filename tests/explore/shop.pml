@@ -1,78 +1,96 @@
-/* Two clicks, a cancellation, and every event delivered at any time, up to DUPLICATES of them twice.
-   Each delivery and each request is one step. The counterpart of test_spin.py, written by hand. */
+/* Two clicks and a cancellation for each of up to three ORDERS, and every event delivered at any time, up to DUPLICATES
+   of them twice. Each delivery and each request is one step. The counterpart of test_spin.py, written by hand. */
 
 #ifndef DUPLICATES
 #define DUPLICATES 0
+#endif
+#ifndef ORDERS
+#define ORDERS 1
 #endif
 
 #define CREATED 0
 #define COMPLETE 1
 #define CANCELLED 2
 
-byte order = CREATED;        /* orders: status and version */
-byte version = 0;
-byte replica = CREATED;      /* payments' copy */
-byte copied = 0;             /* its version */
-byte paid = 0;               /* which click paid */
-byte cancelled_at = 0;       /* the version that order:cancelled carries */
+byte order[ORDERS];          /* orders: status and version */
+byte version[ORDERS];
+byte replica[ORDERS];        /* payments' copy */
+byte copied[ORDERS];         /* its version */
+byte paid[ORDERS];           /* which click paid */
+byte charge[ORDERS];         /* and with which charge: Stripe counts them */
+byte charges = 0;
+byte cancelled_at[ORDERS];   /* the version that order:cancelled carries */
 
-bool first = true;           /* requests that are still to come */
-bool second = true;
-bool cancel = true;
+bool no_first[ORDERS];       /* requests that are past */
+bool no_second[ORDERS];
+bool no_cancel[ORDERS];
 
-byte payment_created = 0;    /* deliveries that are still to come */
-byte order_completed = 0;
-byte order_cancelled = 0;
+byte payment_created[ORDERS];    /* deliveries that are still to come */
+byte order_completed[ORDERS];
+byte order_cancelled[ORDERS];
 byte duplicates = DUPLICATES;
 
-inline pay(click) {
+inline pay(o, click) {
     if
-    :: replica != CANCELLED && paid == 0 -> paid = click; payment_created++
+    :: replica[o] != CANCELLED && paid[o] == 0 ->
+        paid[o] = click; charges++; charge[o] = charges; assert(charge[o] > 0); payment_created[o]++
     :: else -> skip
     fi
 }
 
-inline hear_payment() {
+inline hear_payment(o) {
     if
-    :: order == CREATED -> order = COMPLETE; version++; order_completed++
+    :: order[o] == CREATED -> order[o] = COMPLETE; version[o]++; order_completed[o]++
     :: else -> skip
     fi
 }
 
-inline hear_completed() {
+inline hear_completed(o) {
     if
-    :: copied == 0 -> replica = COMPLETE; copied = 1
+    :: copied[o] == 0 -> replica[o] = COMPLETE; copied[o] = 1
     :: else -> skip
     fi
 }
 
-inline hear_cancelled() {
+inline hear_cancelled(o) {
     if
-    :: copied == cancelled_at - 1 -> replica = CANCELLED; copied = cancelled_at
+    :: copied[o] == cancelled_at[o] - 1 -> replica[o] = CANCELLED; copied[o] = cancelled_at[o]
+    :: else -> skip
+    fi
+}
+
+inline call_off(o) {
+    if
+    :: order[o] != CANCELLED ->
+        order[o] = CANCELLED; version[o]++; cancelled_at[o] = version[o]; order_cancelled[o]++
     :: else -> skip
     fi
 }
 
 /* An event that came too early is not acknowledged, and comes again. */
-#define EARLY (copied < cancelled_at - 1)
+#define EARLY(o) (copied[o] < cancelled_at[o] - 1)
+
+#define STEPS(o) \
+    :: d_step { !no_first[o] -> no_first[o] = true; pay(o, 1) } \
+    :: d_step { !no_second[o] -> no_second[o] = true; pay(o, 2) } \
+    :: d_step { !no_cancel[o] -> no_cancel[o] = true; call_off(o) } \
+    :: d_step { payment_created[o] > 0 -> payment_created[o]--; hear_payment(o) } \
+    :: d_step { payment_created[o] > 0 && duplicates > 0 -> duplicates--; hear_payment(o) } \
+    :: d_step { order_completed[o] > 0 -> order_completed[o]--; hear_completed(o) } \
+    :: d_step { order_completed[o] > 0 && duplicates > 0 -> duplicates--; hear_completed(o) } \
+    :: d_step { order_cancelled[o] > 0 && !EARLY(o) -> order_cancelled[o]--; hear_cancelled(o) } \
+    :: d_step { order_cancelled[o] > 0 && !EARLY(o) && duplicates > 0 -> duplicates--; hear_cancelled(o) } \
+    :: d_step { order_cancelled[o] > 0 && EARLY(o) && duplicates > 0 -> duplicates--; order_cancelled[o]++ }
 
 init {
 end:
     do
-    :: d_step { first -> first = false; pay(1) }
-    :: d_step { second -> second = false; pay(2) }
-    :: d_step { cancel -> cancel = false;
-           if
-           :: order != CANCELLED ->
-               order = CANCELLED; version++; cancelled_at = version; order_cancelled++
-           :: else -> skip
-           fi }
-    :: d_step { payment_created > 0 -> payment_created--; hear_payment() }
-    :: d_step { payment_created > 0 && duplicates > 0 -> duplicates--; hear_payment() }
-    :: d_step { order_completed > 0 -> order_completed--; hear_completed() }
-    :: d_step { order_completed > 0 && duplicates > 0 -> duplicates--; hear_completed() }
-    :: d_step { order_cancelled > 0 && !EARLY -> order_cancelled--; hear_cancelled() }
-    :: d_step { order_cancelled > 0 && !EARLY && duplicates > 0 -> duplicates--; hear_cancelled() }
-    :: d_step { order_cancelled > 0 && EARLY && duplicates > 0 -> duplicates--; order_cancelled++ }
+    STEPS(0)
+#if ORDERS > 1
+    STEPS(1)
+#endif
+#if ORDERS > 2
+    STEPS(2)
+#endif
     od
 }

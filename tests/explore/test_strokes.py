@@ -88,9 +88,9 @@ def test_a_step_that_forgets_what_it_depends_on_is_noticed(monkeypatch: pytest.M
     narrow = explore(plan(PaymentsService, Faults(crashes=1), NEVER, cover=False), SCENARIOS["pay-and-expire"])
     right = Packing.mask
 
-    def forgetful(self: Packing, bits: int) -> int:
+    def forgetful(self: Packing, bits: int) -> list[int]:
         environment = self.of(self.fields[0])
-        return right(self, bits) & (environment.mask << environment.shift)
+        return [mask & (environment.mask << environment.shift) for mask in right(self, bits)]
 
     monkeypatch.setattr(Packing, "mask", forgetful)
     try:
