@@ -193,12 +193,12 @@ class _Moves:
 
     def add(self, state: int, move: Move) -> None:
         for words, add in zip(self._adds, self._packing.difference(state, state + move.add), strict=True):
-            words.extend([add])
+            words.append(add)
         while len(self._sources) < len(move.spawns):
             self._sources.append(Growing(np.int64))
             self._sources[-1].extend([NONE] * (len(self) - 1))
         for place, sources in enumerate(self._sources):
-            sources.extend([move.spawns[place].number if place < len(move.spawns) else NONE])
+            sources.append(move.spawns[place].number if place < len(move.spawns) else NONE)
 
 
 class _Channel:
@@ -254,22 +254,19 @@ class _Channel:
         for value in range(len(self._masks[0]), most + 1):
             looks_at = self._looks_at(value << self.slot.shift, self.slot)
             for masks, mask in zip(self._masks, self._packing.mask(looks_at), strict=True):
-                masks.extend([mask])
+                masks.append(mask)
 
     def _work_out(self, cut: list[int], value: int) -> None:
-        place = self._packing.of(self.slot)
-        words = [*cut, *(0 for _ in range(self._packing.words - len(cut)))]
-        words[place.word] |= value << place.shift
-        state = self._packing.unpack(words)
+        state = self._packing.surroundings_of(cut) | value << self.slot.shift
         entry = self._entry(state, self.slot)
         start = len(self._moves)
         for move in entry.moves:
             self._moves.add(state, move)
         self._entries.append(entry)
-        self._starts.extend([start])
-        self._counts.extend([len(entry.moves)])
+        self._starts.append(start)
+        self._counts.append(len(entry.moves))
         begun = (number for number, move in enumerate(entry.moves) if _is_under_way(move.before))
-        self._onward.extend([next((start + number for number in begun), NONE)])
+        self._onward.append(next((start + number for number in begun), NONE))
 
 
 def _is_under_way(thread: Thread | None) -> bool:
@@ -322,7 +319,7 @@ class _Crash:
         for slot, loses in zip([*self._slots, self._recovery.slot], self._loses, strict=True):
             values = self._packing.get(words, slot)
             for value in range(len(loses), int(values.max(initial=0)) + 1):
-                loses.extend([self._machine.has_begun(slot.values.values[value])])
+                loses.append(self._machine.has_begun(slot.values.values[value]))
             found |= loses.array[values]
         return found
 
@@ -406,10 +403,10 @@ class _Surroundings:
         machine = self._machine
         environment = machine.environments.values[number]
         passes = environment.phase < machine.last_phase
-        self._passes.extend([passes])
-        self._passing.extend([self._step(number, phase=environment.phase + 1) if passes else 0])
-        self._crashes.extend([environment.crashes > 0])
-        self._crashing.extend([self._step(number, crashes=environment.crashes - 1) if environment.crashes else 0])
+        self._passes.append(passes)
+        self._passing.append(self._step(number, phase=environment.phase + 1) if passes else 0)
+        self._crashes.append(environment.crashes > 0)
+        self._crashing.append(self._step(number, crashes=environment.crashes - 1) if environment.crashes else 0)
 
     def _step(self, number: int, **changes: int) -> int:
         machine = self._machine

@@ -23,6 +23,12 @@ class Growing:
     def array(self) -> NDArray[Any]:
         return self._held[: self._size]
 
+    def append(self, value: int) -> None:
+        if self._size == len(self._held):
+            self._held = np.concatenate([self._held, np.zeros(self._size, self._held.dtype)])
+        self._held[self._size] = value
+        self._size += 1
+
     def extend(self, more: Sequence[int] | NDArray[Any]) -> None:
         size = self._size + len(more)
         if size > len(self._held):

@@ -46,8 +46,10 @@ class Packing:
         for field in machine.surrounding_fields():
             self._add(field, machine.count_values(field))
         self.surroundings = self.words
+        self._around = [(field, self._places[field.shift]) for field in self.fields]
         for slot in machine.slots:
             self._add(slot, machine.count_values(slot))
+        self._at = {field.shift + bit: field for field in self.fields for bit in range(field.width)}
 
     @property
     def words(self) -> int:
@@ -91,16 +93,27 @@ class Packing:
             state |= (held[place.word] >> place.shift & place.mask) << field.shift
         return state
 
+    def surroundings_of(self, words: Iterable[int]) -> int:
+        """What is no thread in a configuration whose first words these are, as the machine knows it."""
+        held = list(words)
+        state = 0
+        for field, place in self._around:
+            state |= (held[place.word] >> place.shift & place.mask) << field.shift
+        return state
+
     def difference(self, before: int, after: int) -> list[int]:
         """What to add to each word, modulo 2**64, to turn one configuration of the machine into another."""
         found = [0] * self.words
         changed = before ^ after
-        for field in self.fields:
-            if changed >> field.shift & field.mask:
-                place = self.of(field)
-                value = field.of(after)
-                self.check(place, value)
-                found[place.word] += (value - field.of(before)) << place.shift
+        while changed:
+            field = self._at.get((changed & -changed).bit_length() - 1)
+            if field is None:
+                raise Narrow("a slot that was not there when this was made")
+            changed &= ~(field.mask << field.shift)
+            place = self.of(field)
+            value = field.of(after)
+            self.check(place, value)
+            found[place.word] += (value - field.of(before)) << place.shift
         return [each % (1 << WORD) for each in found]
 
     def mask(self, bits: int) -> list[int]:
