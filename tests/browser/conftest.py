@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -41,8 +42,20 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def lab_url(course: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with jupyterlab(course, tmp_path_factory.mktemp("jupyter")) as url:
+        yield url
+
+
+@pytest.fixture
+def untouched_lab_url(course: Path, tmp_path: Path) -> Iterator[str]:
+    """One in which nobody has opened anything yet."""
+    with jupyterlab(course, tmp_path) as url:
+        yield url
+
+
+@contextmanager
+def jupyterlab(course: Path, home: Path) -> Iterator[str]:
     """``payments-lab lab`` at the copied course, knowing nothing of this user's own Jupyter settings."""
-    home = tmp_path_factory.mktemp("jupyter")
     tracker = home / "config/lab/user-settings/@jupyterlab/notebook-extension/tracker.jupyterlab-settings"
     tracker.parent.mkdir(parents=True)
     tracker.write_text(json.dumps(SHOW_EVERY_CELL))

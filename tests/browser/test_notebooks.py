@@ -36,8 +36,8 @@ HEIGHT = "() => document.querySelector('.jp-NotebookPanel .jp-WindowedPanel-inne
 TO_THE_TOP = "() => document.querySelector('.jp-NotebookPanel .jp-WindowedPanel-outer').scrollTo(0, 0)"
 
 
-def test_the_course_opens_at_its_welcome(watched: Watched, lab_url: str) -> None:
-    watched.page.goto(f"{lab_url}/?token={TOKEN}")
+def test_the_course_opens_at_its_welcome(watched: Watched, untouched_lab_url: str) -> None:
+    watched.page.goto(f"{untouched_lab_url}/?token={TOKEN}")
 
     watched.page.wait_for_function(IS_READY, arg="notebooks/00-welcome.ipynb", timeout=PATIENCE)
     assert watched.problems == []
