@@ -36,7 +36,6 @@ from payments_lab.bus.deliveries import (
 )
 from payments_lab.bus.faults import NO_FAULTS, BusFaults
 from payments_lab.bus.journal import Journal
-from payments_lab.bus.picture import picture, summary
 from payments_lab.bus.protocol import BusError, ConsumerConfig, DeadLetter, Handler, PubAck, Subscription
 from payments_lab.bus.records import NO_HEADERS, Happening, Message, Record
 from payments_lab.bus.subjects import check_listenable, check_publishable, durable_name
@@ -216,9 +215,13 @@ class SimulatedBus:
         }
 
     def __repr__(self) -> str:
+        from payments_lab.bus.picture import summary
+
         return f"<SimulatedBus: {summary(self.overview())}>"
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        from payments_lab.bus.picture import picture
+
         table = picture(self.overview())
         return {"text/plain": str(table), "text/html": table.html()}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from xml.sax.saxutils import escape
+from html import escape
 
 from payments_lab.diagrams.palette import LIGHT
 from payments_lab.diagrams.typeface import is_exact, width
@@ -142,7 +142,12 @@ class Sheet:
         if is_exact(line):
             attributes.append(f'textLength="{number(face.width(line))}" lengthAdjust="spacingAndGlyphs"')
         attributes.append(f'fill="{LIGHT[colour]}"')
-        self._drawn["words"].append(f"<text {' '.join(attributes)}>{escape(line)}</text>")
+        self._drawn["words"].append(f"<text {' '.join(attributes)}>{escaped(line)}</text>")
+
+
+def escaped(text: str) -> str:
+    """What may stand between two tags."""
+    return escape(text, quote=False)
 
 
 def number(value: float) -> str:

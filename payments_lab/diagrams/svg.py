@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from itertools import pairwise
 from math import hypot
-from xml.sax.saxutils import escape
 
 from payments_lab.diagrams import captions
 from payments_lab.diagrams.captions import STROKES, Stroke
@@ -17,7 +16,7 @@ from payments_lab.diagrams.columns import MARGIN, PAD, columns
 from payments_lab.diagrams.palette import LIGHT, PICTURE, style_sheet
 from payments_lab.diagrams.plan import Departure, Journey, Row, plan
 from payments_lab.diagrams.prose import to_prose
-from payments_lab.diagrams.sheet import ASIDE, LABEL, STRONG, TITLE, Block, Face, Sheet, number
+from payments_lab.diagrams.sheet import ASIDE, LABEL, STRONG, TITLE, Block, Face, Sheet, escaped, number
 from payments_lab.diagrams.story import Crash, Gap, Mark, Note, Story
 from payments_lab.diagrams.typeface import FAMILY
 from payments_lab.diagrams.wrapping import clean
@@ -74,7 +73,7 @@ class _Picture:
             f'aria-labelledby="{name}-title" aria-describedby="{name}-words" width="{number(width)}" '
             f'height="{number(height)}" viewBox="0 0 {number(width)} {number(height)}" '
             f'font-family="{FAMILY}" font-size="13">\n'
-            f'<title id="{name}-title">{escape(title)}</title>\n<desc id="{name}-words">{escape(words)}</desc>\n'
+            f'<title id="{name}-title">{escaped(title)}</title>\n<desc id="{name}-words">{escaped(words)}</desc>\n'
             f"<style>{style_sheet()}</style>\n"
             f'<rect class="fill-paper stroke-edge" x="0.5" y="0.5" width="{number(width - 1)}" '
             f'height="{number(height - 1)}" rx="6" fill="{LIGHT["paper"]}" stroke="{LIGHT["edge"]}"/>\n'

@@ -17,7 +17,6 @@ from payments_lab.explore.machine import Learned, Machine
 from payments_lab.explore.report import Violation
 from payments_lab.explore.scenario import Scenario, find_scenario
 from payments_lab.explore.schedule import Schedule, Step
-from payments_lab.explore.telling import tell
 from payments_lab.explore.token import StaleToken, Token, read
 from payments_lab.explore.world import Services
 from payments_lab.shop.orders import OrdersService
@@ -96,10 +95,14 @@ def _play(machine: Machine, plan: Plan, token: Token) -> Replay:
         for each in explored.findings
     ]
     steps = schedule.play(token.choices)
-    story = (
-        violations[0].story if violations else tell(machine, steps, title=scenario.sentence, conclusion="all is well")
-    )
+    story = violations[0].story if violations else _tell(machine, steps)
     return Replay(violations, story, _stale(schedule, token, steps))
+
+
+def _tell(machine: Machine, steps: list[Step]) -> Story:
+    from payments_lab.explore.telling import tell
+
+    return tell(machine, steps, title=machine.world.scenario.sentence, conclusion="all is well")
 
 
 def _stale(schedule: Schedule, token: Token, steps: list[Step]) -> str:

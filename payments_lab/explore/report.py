@@ -15,7 +15,6 @@ from payments_lab.explore.exploring import Explored, Finding
 from payments_lab.explore.faults import Faults
 from payments_lab.explore.scenario import Scenario
 from payments_lab.explore.schedule import Schedule, Step
-from payments_lab.explore.telling import tell_by_steps
 from payments_lab.explore.token import Token, check
 
 if TYPE_CHECKING:
@@ -118,6 +117,8 @@ class Violation:
 
     @cached_property
     def _told(self) -> tuple[Story, list[int]]:
+        from payments_lab.explore.telling import tell_by_steps
+
         machine = self._explored.machine
         assert machine is not None
         title = f"{self.invariant}: {self.scenario.sentence}".removesuffix(": ")
