@@ -15,7 +15,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from datetime import date, timedelta
 from functools import cache, partial
 from itertools import count
-from typing import Any, Generic, cast
+from typing import Any, Generic, NamedTuple, cast
 
 from payments_lab.explore.liveness import live_variables
 
@@ -78,13 +78,15 @@ class Standing:
             return type(coroutine).__name__ if _is_wrapper(coroutine) else ("stranger", next(self._strangers))
         frame, code = found
         referents = gc.get_referents(coroutine)
-        first = max(number for number, each in enumerate(referents) if each is code) + 1
-        held = iter(referents[first:])
+        last = len(referents) - 1
+        while referents[last] is not code:
+            last -= 1
+        held = iter(referents[last + 1 :])
         live = live_variables(code, frame.f_lasti)
-        cells = {*code.co_cellvars, *code.co_freevars}
+        names, cells = _variables(code)
         bound = frame.f_locals
         variables: list[Hashable] = []
-        for name in dict.fromkeys((*code.co_varnames, *code.co_cellvars, *code.co_freevars)):
+        for name in names:
             if name in cells:
                 variables.append((name, self._value(next(held))))
             elif name in bound:
@@ -99,12 +101,12 @@ class Standing:
         kind = cast("type[Any]", type(value))
         if kind is str:
             return value
-        if kind in _ATOMS or issubclass(kind, (date, enum.Enum)):
+        if _is_atom(kind):
             return (kind, value)
         shared = self._shared.get(id(value))
         if shared is not None:
             return ("shared", shared[0])
-        if isinstance(value, _NAMED) or issubclass(kind, type):
+        if _is_named(kind):
             return ("named", value)
         before = self._seen.get(id(value))
         if before is not None:
@@ -133,6 +135,13 @@ class Standing:
 
     def _all(self, values: Iterable[Any]) -> Hashable:
         return tuple(self._value(each) for each in values)
+
+
+@cache
+def _variables(code: types.CodeType) -> tuple[tuple[str, ...], frozenset[str]]:
+    """The names of all variables in the order in which a frame holds them, and those that are cells."""
+    cells = (*code.co_cellvars, *code.co_freevars)
+    return tuple(dict.fromkeys((*code.co_varnames, *cells))), frozenset(cells)
 
 
 def _frame(value: Any) -> tuple[types.FrameType, types.CodeType] | None:
@@ -164,14 +173,41 @@ def _is_wrapper(value: object) -> bool:
 
 def _parts(value: Any, kind: type[Any]) -> list[Any] | None:
     """Everything that an instance of a Python class holds; None for an object from C that hides what it holds."""
+    shape = _shape(kind)
+    if shape is None:
+        return None
+    parts: list[Any] = [(name, getattr(value, name)) for name in shape.slots if hasattr(value, name)]
+    parts.append(getattr(value, "__dict__", None))
+    if shape.is_error:
+        return [value.args, value.__cause__, value.__context__, *parts]
+    return parts + [part for look in shape.looks for part in look(value)]
+
+
+@cache
+def _is_atom(kind: type[Any]) -> bool:
+    return kind in _ATOMS or issubclass(kind, (date, enum.Enum))
+
+
+@cache
+def _is_named(kind: type[Any]) -> bool:
+    return issubclass(kind, _NAMED)
+
+
+class _Shape(NamedTuple):
+    """Where the instances of a Python class keep what they hold."""
+
+    slots: tuple[str, ...]
+    looks: tuple[Callable[[Any], Iterable[Any]], ...]
+    is_error: bool
+
+
+@cache
+def _shape(kind: type[Any]) -> _Shape | None:
     if not all(each in _LOOKS or each in _PLAIN or _is_written_in_python(each) for each in kind.__mro__):
         return None
-    slots = [name for each in kind.__mro__ for name in _slots(each)]
-    parts: list[Any] = [(name, getattr(value, name)) for name in slots if hasattr(value, name)]
-    parts.append(getattr(value, "__dict__", None))
-    if isinstance(value, BaseException):
-        return [value.args, value.__cause__, value.__context__, *parts]
-    return parts + [part for base, look in _LOOKS.items() if isinstance(value, base) for part in look(value)]
+    slots = tuple(name for each in kind.__mro__ for name in _slots(each))
+    looks = tuple(look for base, look in _LOOKS.items() if issubclass(kind, base))
+    return _Shape(slots, looks, issubclass(kind, BaseException))
 
 
 @cache
