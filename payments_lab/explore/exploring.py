@@ -148,7 +148,7 @@ def _tell(machine: Machine, search: Search, judge: Judge) -> list[Finding]:
     """The stories of all breaches; a search that leaves out steps has too little of them to tell."""
     if search.prophetic or machine.atomic:
         return []
-    schedule = Schedule(machine)
+    schedule = Schedule(machine, lambda state, slot: search.entry(state, slot).moves)
     return [work_out(schedule, judge, search.way(breach.state), breach) for breach in judge.breaches.values()]
 
 

@@ -8,13 +8,13 @@ everything goes its uneventful way.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from payments_lab.explore.machine import Kind, Machine, Move
 from payments_lab.explore.ports import Message
-from payments_lab.explore.threads import Fate, Role, Source
+from payments_lab.explore.threads import Fate, Role, Slot, Source
 from payments_lab.shop.events import SUBJECTS
 
 LONGEST = 2000
@@ -40,10 +40,11 @@ class Step:
 
 
 class Schedule:
-    """Plays lists of choices on a machine."""
+    """Plays lists of choices on a machine; ``moves_of`` says what the threads in a slot may do, as the machine does."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Machine, moves_of: Callable[[int, Slot], Iterable[Move]] | None = None) -> None:
         self.machine = machine
+        self._moves_of = moves_of or machine.moves
         self._known: dict[int, list[Move]] = {}
 
     def moves(self, state: int) -> list[Move]:
@@ -57,7 +58,7 @@ class Schedule:
         machine = self.machine
         tick = machine.tick
         slots = [slot for slot in machine.slots if slot.of(state) or (tick is not None and slot is tick.slot)]
-        found = [move for slot in slots for move in machine.moves(state, slot) if move.add or move.spawns]
+        found = [move for slot in slots for move in self._moves_of(state, slot) if move.add or move.spawns]
         others = [machine.time_passes(state), *(machine.crash(state, name) for name in machine.mortal)]
         found += [move for move in others if move is not None]
         if not found and machine.is_at_rest(state):
