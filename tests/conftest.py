@@ -40,8 +40,10 @@ def anyio_backend() -> str:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # Coverage is of what tests assert; without this, nbval would also measure inside the kernel of every notebook.
-    config.option.cov_source = None
+    # Coverage is of what tests assert; without this, nbval would also measure inside the kernel of every notebook. A
+    # controller of several workers runs no notebook, and tells them what to measure.
+    if hasattr(config, "workerinput") or not config.getoption("numprocesses", None):
+        config.option.cov_source = None
     if os.environ.get("PAYMENTS_LAB_NO_SKIPS") == "1":
         config.pluginmanager.register(NothingSkips())
 
