@@ -8,19 +8,21 @@ Source: Burckhardt et al., "A Randomized Scheduler with Probabilistic Guarantees
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from random import Random
 
 from payments_lab.explore.coroutines import Refused
 from payments_lab.explore.exercise import count_bites
 from payments_lab.explore.exploring import Explored, Finding, Plan, start, without_garbage_collection, work_out
 from payments_lab.explore.judge import Judge
-from payments_lab.explore.machine import Machine
+from payments_lab.explore.machine import Machine, Move
+from payments_lab.explore.numbering import Numbers
 from payments_lab.explore.scenario import Scenario
 from payments_lab.explore.schedule import LONGEST, Schedule
 from payments_lab.explore.search import Search
 
 CHANGES = 3
+HORIZON = 59
 
 Walk = Callable[[int], list[int]]
 
@@ -67,20 +69,23 @@ class Uniform:
 
     def __init__(self, search: Search) -> None:
         self._search = search
+        self._random = Random()
         self._following: dict[int, list[int]] = {}
 
     def walk(self, seed: int) -> list[int]:
         """The configurations of one schedule."""
-        chance, following = Random(seed).random, self._following
+        self._random.seed(seed)
+        chance, following = self._random.random, self._following
         state = self._search.machine.root
         way = [state]
-        while len(way) < LONGEST:
+        for _ in range(LONGEST):
             targets = following.get(state)
             if targets is None:
                 targets = following[state] = self._search.visit(state)
             if not targets:
                 break
-            state = targets[int(chance() * len(targets))]
+            count = len(targets)
+            state = targets[int(chance() * count)] if count > 1 else targets[0]
             way.append(state)
         return way
 
@@ -91,24 +96,41 @@ class ByPriority:
     def __init__(self, search: Search, schedule: Schedule) -> None:
         self._search = search
         self._schedule = schedule
+        self._random = Random()
+        self._places: Numbers[Hashable] = Numbers()
+        self._options: dict[int, list[tuple[int, int]]] = {}
 
     def walk(self, seed: int) -> list[int]:
         """The configurations of one schedule."""
-        random, machine = Random(seed), self._search.machine
-        priorities: dict[str, float] = {}
-        changes = {random.randrange(1, 60) for _ in range(CHANGES)}
-        state, way = machine.root, [machine.root]
-        while len(way) < LONGEST:
-            self._search.visit(state)
-            moves = self._schedule.moves(state)
-            if not moves:
+        self._random.seed(seed)
+        chance, known = self._random.random, self._options
+        priorities: dict[int, float] = {}
+        changes = {1 + int(chance() * HORIZON) for _ in range(CHANGES)}
+        state = self._search.machine.root
+        way = [state]
+        for step in range(1, LONGEST + 1):
+            options = known.get(state)
+            if options is None:
+                options = known[state] = self._expand(state)
+            if not options:
                 break
-            names = [f"{move.slot.name if move.slot else move.service} {move.kind} {move.copied}" for move in moves]
-            for name in names:
-                priorities.setdefault(name, random.random())
-            best = max(range(len(moves)), key=lambda number: priorities[names[number]])
-            if len(way) in changes:
-                priorities[names[best]] = -random.random()
-            state = machine.follow(state, moves[best])
+            highest, best = -2.0, 0
+            for place, target in options:
+                priority = priorities.get(place)
+                if priority is None:
+                    priority = priorities[place] = chance()
+                if priority > highest:
+                    highest, best, state = priority, place, target
+            if step in changes:
+                priorities[best] = -chance()
             way.append(state)
         return way
+
+    def _expand(self, state: int) -> list[tuple[int, int]]:
+        """What may happen next: the number of the place where it does, and the configuration that it leads to."""
+        self._search.visit(state)
+        follow = self._schedule.machine.follow
+        return [(self._place(move), follow(state, move)) for move in self._schedule.moves(state)]
+
+    def _place(self, move: Move) -> int:
+        return self._places.of((move.slot.shift if move.slot else move.service, move.kind, move.copied))
