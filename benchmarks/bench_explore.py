@@ -19,7 +19,7 @@ WALKS = 20_000
 
 
 def rows() -> list[Row]:
-    return [_beside_hypothesis(), *_beside_spin(), _cold(), _swarm(), _share(), _walking(), _everything()]
+    return [*_beside_hypothesis(), *_beside_spin(), _cold(), _swarm(), _share(), _walking(), _everything()]
 
 
 def _find() -> None:
@@ -29,20 +29,43 @@ def _find() -> None:
     assert not verify(NaivePaymentsService, scenario="two-clicks").ok
 
 
-def _beside_hypothesis() -> Row:
+def _meet() -> None:
+    """The search alone, up to the first double charge: no story is told, and none is shrunk."""
+    from payments_lab.explore.exploring import Plan, start
+    from payments_lab.explore.faults import Faults
+    from payments_lab.explore.invariants import INVARIANTS
+    from payments_lab.explore.judge import Judge
+    from payments_lab.explore.scenario import TWO_CLICKS
+    from payments_lab.explore.search import Search
+    from payments_lab.explore.world import Services
+    from payments_lab.explore.zoo import NaivePaymentsService
+
+    def search(machine: Any) -> None:
+        judge = Judge(machine, INVARIANTS)
+        Search(machine, watch=judge).run()
+        assert judge.breaches
+
+    start(Plan(Services(NaivePaymentsService), INVARIANTS, Faults()), TWO_CLICKS, search)
+
+
+def _beside_hypothesis() -> list[Row]:
     """Find and shrink, from an empty memo, in a warm process; Hypothesis steers the same services step by step."""
     _find()
-    ours = statistics.median(seconds(_find) for _ in range(9))
     peer = statistics.median(seconds(_find_with_hypothesis) for _ in range(3))
-    return Row(
-        "explorer: first double charge",
-        ours * 1000,
-        peer * 1000,
-        "ms",
-        "Hypothesis RuleBasedStateMachine, same world, found and shrunk",
-        "100 times",
-        "lower",
-    )
+    met, ours = (statistics.median(seconds(find) for _ in range(15)) for find in (_meet, _find))
+    name = "Hypothesis RuleBasedStateMachine, same world, found and shrunk"
+    return [
+        Row("explorer: first double charge", ours * 1000, peer * 1000, "ms", name, "100 times", "lower"),
+        Row(
+            "explorer: first double charge, met",
+            met * 1000,
+            ours * 1000,
+            "ms",
+            "met, told and shrunk",
+            "20 ms",
+            "lower",
+        ),
+    ]
 
 
 def _find_with_hypothesis() -> None:

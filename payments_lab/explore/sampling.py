@@ -8,8 +8,8 @@ Source: Burckhardt et al., "A Randomized Scheduler with Probabilistic Guarantees
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable
-from random import Random
+from collections.abc import Callable, Hashable, Iterator
+from hashlib import sha512
 
 from payments_lab.explore.coroutines import Refused
 from payments_lab.explore.exercise import count_bites
@@ -23,6 +23,8 @@ from payments_lab.explore.search import Search
 
 CHANGES = 3
 HORIZON = 59
+FINE = 1 << 24
+SCARCE = 1 << 64
 
 Walk = Callable[[int], list[int]]
 
@@ -64,18 +66,31 @@ def _sample(plan: Plan, explored: Explored, machine: Machine, seed: int, schedul
     explored.store_calls = sum(engine.asked for engine in machine.engines)
 
 
+def bits_of(seed: int) -> int:
+    """512 bits of chance; to seed a generator takes longer than to walk a schedule."""
+    return int.from_bytes(sha512(b"%d" % seed).digest(), "little")
+
+
+def draws(seed: int) -> Iterator[int]:
+    """Whole numbers below ``FINE``, the same ones for the same ``seed``."""
+    chance = bits_of(seed)
+    while True:
+        chance, drawn = divmod(chance, FINE)
+        if chance < SCARCE:
+            chance = bits_of(chance)
+        yield drawn
+
+
 class Uniform:
     """Every step is as likely as any other. What follows a configuration is worked out once."""
 
     def __init__(self, search: Search) -> None:
         self._search = search
-        self._random = Random()
         self._following: dict[int, list[int]] = {}
 
     def walk(self, seed: int) -> list[int]:
         """The configurations of one schedule."""
-        self._random.seed(seed)
-        chance, following = self._random.random, self._following
+        following, chance = self._following, bits_of(seed)
         state = self._search.machine.root
         way = [state]
         for _ in range(LONGEST):
@@ -84,8 +99,10 @@ class Uniform:
                 targets = following[state] = self._search.visit(state)
             if not targets:
                 break
-            count = len(targets)
-            state = targets[int(chance() * count)] if count > 1 else targets[0]
+            chance, number = divmod(chance, len(targets))
+            if chance < SCARCE:
+                chance = bits_of(chance)
+            state = targets[number]
             way.append(state)
         return way
 
@@ -96,16 +113,14 @@ class ByPriority:
     def __init__(self, search: Search, schedule: Schedule) -> None:
         self._search = search
         self._schedule = schedule
-        self._random = Random()
         self._places: Numbers[Hashable] = Numbers()
         self._options: dict[int, list[tuple[int, int]]] = {}
 
     def walk(self, seed: int) -> list[int]:
         """The configurations of one schedule."""
-        self._random.seed(seed)
-        chance, known = self._random.random, self._options
-        priorities: dict[int, float] = {}
-        changes = {1 + int(chance() * HORIZON) for _ in range(CHANGES)}
+        known, draw = self._options, draws(seed).__next__
+        priorities: dict[int, int] = {}
+        changes = {1 + draw() % HORIZON for _ in range(CHANGES)}
         state = self._search.machine.root
         way = [state]
         for step in range(1, LONGEST + 1):
@@ -114,15 +129,15 @@ class ByPriority:
                 options = known[state] = self._expand(state)
             if not options:
                 break
-            highest, best = -2.0, 0
+            highest, best = -FINE, 0
             for place, target in options:
                 priority = priorities.get(place)
                 if priority is None:
-                    priority = priorities[place] = chance()
+                    priority = priorities[place] = draw()
                 if priority > highest:
                     highest, best, state = priority, place, target
             if step in changes:
-                priorities[best] = -chance()
+                priorities[best] = -draw()
             way.append(state)
         return way
 
