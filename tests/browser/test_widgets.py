@@ -65,6 +65,16 @@ class Notebook:
     def press(self, label: str) -> None:
         self.page.get_by_role("button", name=label, exact=True).click()
 
+    def tab_to(self, label: str, *, press: str, backwards: bool = False) -> None:
+        """Tab from button to button until the one with this label has the focus, and press a key there."""
+        button = self.page.get_by_role("button", name=label, exact=True)
+        for _ in range(30):
+            if button.evaluate("button => button === document.activeElement"):
+                self.page.keyboard.press(press)
+                return
+            self.page.keyboard.press("Shift+Tab" if backwards else "Tab")
+        raise AssertionError(f"no number of tabs leads to {label}")
+
     def photograph(self) -> None:
         for name, theme in THEMES.items():
             self.page.evaluate(SHOW, theme)
@@ -119,6 +129,33 @@ def test_the_console_is_steered_by_keyboard_alone(notebook: Notebook) -> None:
     notebook.page.keyboard.press("Enter")
 
     expect(console).to_contain_text('await lab.bus.deliver("#1 expiration-service")')
+
+
+def test_a_card_is_chosen_and_charged_by_keyboard_alone(notebook: Notebook) -> None:
+    form = notebook.run("keyboard-checkout", CHECKOUT, "StripeDashboard(lab.stripe)")
+    form.locator("button").first.focus()
+
+    notebook.tab_to("4000 0000 0000 9995  declined: insufficient_funds", press="Space")
+    notebook.tab_to("Pay", press="Enter")
+    expect(form).to_contain_text("402, decline code insufficient_funds")
+    notebook.page.locator(".widget-tab .lm-TabBar-tab.lm-mod-current").first.focus()
+    notebook.page.keyboard.press("ArrowRight")
+    notebook.page.keyboard.press("Enter")
+
+    expect(notebook.page.locator(".widget-tab .lm-TabBar-tab.lm-mod-current")).to_contain_text("Refunds")
+
+
+def test_the_player_is_steered_by_keyboard_alone(notebook: Notebook) -> None:
+    player = notebook.run("keyboard-player", PLAYER)
+    player.locator("button:enabled").first.focus()
+
+    notebook.tab_to("Next ▶", press="Enter")
+    expect(player).to_contain_text("step 2 of 9")
+    notebook.page.keyboard.press("Space")
+    expect(player).to_contain_text("step 3 of 9")
+    notebook.tab_to("◀ Back", press="Enter", backwards=True)
+
+    expect(player).to_contain_text("step 2 of 9")
 
 
 def test_a_declined_card_shows_its_decline_code_and_the_dashboard_follows(notebook: Notebook) -> None:

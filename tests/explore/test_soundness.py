@@ -176,6 +176,7 @@ CASES = [
 ]
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(("service", "scenario", "faults"), CASES)
 @pytest.mark.parametrize("off", ["reduce", "merge", "cover"])
 def test_a_reduction_hides_neither_a_violation_nor_an_end(
@@ -195,6 +196,7 @@ def test_a_reduction_hides_neither_a_violation_nor_an_end(
         assert ends_off == ends
 
 
+@pytest.mark.no_cover
 def test_every_reduction_leaves_something_out() -> None:
     plain = plan_for(PaymentsService, Faults(crashes=1))
     states = {name: explore(replace(plain, **options), SCENARIOS["two-clicks"]).states for name, options in LADDER}

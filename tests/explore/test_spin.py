@@ -19,6 +19,8 @@ from payments_lab.explore.search import Limits
 from payments_lab.explore.world import Services
 from payments_lab.explore.zoo import NaivePaymentsService
 
+pytestmark = pytest.mark.no_cover
+
 MODEL = Path(__file__).with_name("shop.pml")
 PATIENCE = 120
 

@@ -60,6 +60,7 @@ def test_strokes_meet_exactly_what_single_steps_meet(scenario: str, faults: str)
     assert {**wide.exercised, "reorder": 0} == {**narrow.exercised, "reorder": 0}
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("service", [NaivePaymentsService, Remembers])
 @pytest.mark.parametrize("faults", FAULTS.values(), ids=FAULTS)
 def test_strokes_find_what_single_steps_find(service: type[PaymentsService], faults: Faults) -> None:
@@ -187,6 +188,7 @@ def test_a_set_grows() -> None:
 # services that take effect at once
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("service", [PaymentsService, NaivePaymentsService])
 @pytest.mark.parametrize("scenario", ["pay-and-cancel", "pay-and-expire", "stranger"])
 @pytest.mark.parametrize("faults", [Faults(), Faults(crashes=1), Faults(duplicates=1), Faults(lost_replies=1)])

@@ -83,6 +83,7 @@ def test_the_bug_needs_every_fault_that_it_names(bug: Bug) -> None:
         assert report.violations == []
 
 
+@pytest.mark.no_cover
 def test_the_packages_own_services_are_not_accused_where_a_bug_is() -> None:
     for scenario, faults in dict.fromkeys((bug.scenario, bug.faults) for bug in BUGS):
         report = verify(scenario=scenario, faults=faults)

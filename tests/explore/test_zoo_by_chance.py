@@ -17,6 +17,8 @@ from payments_lab.shop.payments import PaymentsService
 from tests.explore.by_chance import Outcome, live
 
 LIVES = 1500
+pytestmark = pytest.mark.no_cover
+
 HARD = Faults(crashes=1, duplicates=1, lost_replies=1)
 HARDER = Faults(
     crashes=2, duplicates=2, lost_replies=2, retries=2, recovers_first=False, services=("orders", "payments")

@@ -230,7 +230,7 @@ CAREFUL = settings(
     suppress_health_check=list(HealthCheck),
 )
 TO_BE_FOUND_OUT = settings(CAREFUL, phases=[Phase.generate], report_multiple_bugs=False)
-TestMoney = Money.TestCase
+TestMoney = pytest.mark.no_cover(Money.TestCase)
 TestMoney.settings = CAREFUL
 
 
@@ -256,6 +256,7 @@ def book_all_but(*forgotten: str) -> Any:
         pytest.param(balance, "book", book_all_but("dispute_reversal"), id="a dispute that was won is lost"),
     ],
 )
+@pytest.mark.no_cover
 def test_a_stripe_that_gets_money_wrong_is_found_out(
     monkeypatch: pytest.MonkeyPatch, where: Any, name: str, wrong: Any
 ) -> None:
@@ -265,6 +266,7 @@ def test_a_stripe_that_gets_money_wrong_is_found_out(
         run_state_machine_as_test(Money, settings=TO_BE_FOUND_OUT)
 
 
+@pytest.mark.no_cover
 def test_a_stripe_that_never_books_what_it_took_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(timers.ACTIONS, "book", lambda *_: None)
 
