@@ -8,8 +8,8 @@ UV := $(or $(shell command -v uv 2>/dev/null),$(BIN)/uv)
 PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3.14 python; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 
-# A worker for each core, each file whole and in turn.
-PYTEST_ARGS ?= --cov=payments_lab -n logical --dist loadfile --no-loadscope-reorder tests $(wildcard notebooks)
+# A worker for each core, up to four; each file whole and in turn.
+PYTEST_ARGS ?= --cov=payments_lab -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder tests $(wildcard notebooks)
 NOTEBOOKS ?= $(sort $(wildcard notebooks/*.ipynb))
 
 .PHONY: help setup lab test lint bench soak swarm kills notebooks lock
