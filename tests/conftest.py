@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections import Counter
 from collections.abc import Generator
 from typing import TypeVar
 
@@ -46,6 +47,21 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.cov_source = None
     if os.environ.get("PAYMENTS_LAB_NO_SKIPS") == "1":
         config.pluginmanager.register(NothingSkips())
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every test has an id of its own: of two with the same one, workers would run the first alone.
+
+    Schemathesis names its tests after the operation, and pytest forgets that in their ids.
+    """
+    for item in items:
+        _, bracket, params = item.name.partition("[")
+        known = getattr(item, "_id", None)
+        if bracket and known is not None and known.params is None:
+            item._id = known.with_params(params.removesuffix("]"))
+    twice = [nodeid for nodeid, count in Counter(item.nodeid for item in items).items() if count > 1]
+    if twice:
+        raise pytest.UsageError(f"several tests are named {', '.join(twice)}")
 
 
 @pytest.hookimpl(wrapper=True)
