@@ -31,7 +31,7 @@ def _find() -> None:
 
 def _meet() -> None:
     """The search alone, up to the first double charge: no story is told, and none is shrunk."""
-    from payments_lab.explore.exploring import Plan, start
+    from payments_lab.explore.exploring import Plan, start, without_garbage_collection
     from payments_lab.explore.faults import Faults
     from payments_lab.explore.invariants import INVARIANTS
     from payments_lab.explore.judge import Judge
@@ -45,7 +45,8 @@ def _meet() -> None:
         Search(machine, watch=judge).run()
         assert judge.breaches
 
-    start(Plan(Services(NaivePaymentsService), INVARIANTS, Faults()), TWO_CLICKS, search)
+    with without_garbage_collection():
+        start(Plan(Services(NaivePaymentsService), INVARIANTS, Faults()), TWO_CLICKS, search)
 
 
 def _beside_hypothesis() -> list[Row]:
