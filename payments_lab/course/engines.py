@@ -146,8 +146,8 @@ def copy(service: str, **urls: str) -> Engine:
     """
     engines = [part for name, url in urls.items() for part in (f"--{name.removesuffix('_url')}", url)]
     served = [sys.executable, "-m", "payments_lab", "serve", "--service", service, *engines]
-    engine = _launched("http", lambda port, _: [*served, "--port", str(port)])
-    engine.wait()
+    engine = Engine("http", lambda port, _: [*served, "--port", str(port)])
+    engine.start()
     return engine
 
 

@@ -24,14 +24,16 @@ class Growing:
         return self._held[: self._size]
 
     def append(self, value: int) -> None:
-        if self._size == len(self._held):
-            self._held = np.concatenate([self._held, np.zeros(self._size, self._held.dtype)])
+        self._make_room(self._size + 1)
         self._held[self._size] = value
         self._size += 1
 
     def extend(self, more: Sequence[int] | NDArray[Any]) -> None:
         size = self._size + len(more)
-        if size > len(self._held):
-            self._held = np.concatenate([self._held, np.zeros(size, self._held.dtype)])
+        self._make_room(size)
         self._held[self._size : size] = np.array(more, self._held.dtype)
         self._size = size
+
+    def _make_room(self, size: int) -> None:
+        if size > len(self._held):
+            self._held = np.concatenate([self._held, np.zeros(size, self._held.dtype)])

@@ -86,20 +86,11 @@ class Packing:
 
     def unpack(self, words: Iterable[int]) -> int:
         """One configuration as the machine knows it."""
-        held = list(words)
-        state = 0
-        for field in self.fields:
-            place = self._places[field.shift]
-            state |= (held[place.word] >> place.shift & place.mask) << field.shift
-        return state
+        return _unpacked(words, ((field, self._places[field.shift]) for field in self.fields))
 
     def surroundings_of(self, words: Iterable[int]) -> int:
         """What is no thread in a configuration whose first words these are, as the machine knows it."""
-        held = list(words)
-        state = 0
-        for field, place in self._around:
-            state |= (held[place.word] >> place.shift & place.mask) << field.shift
-        return state
+        return _unpacked(words, self._around)
 
     def difference(self, before: int, after: int) -> list[int]:
         """What to add to each word, modulo 2**64, to turn one configuration of the machine into another."""
@@ -145,3 +136,11 @@ class Packing:
         self._places[field.shift] = Place(word, WORD - self._free[word], (1 << width) - 1)
         self._free[word] -= width
         self.fields.append(field)
+
+
+def _unpacked(words: Iterable[int], places: Iterable[tuple[Field, Place]]) -> int:
+    held = list(words)
+    state = 0
+    for field, place in places:
+        state |= (held[place.word] >> place.shift & place.mask) << field.shift
+    return state
