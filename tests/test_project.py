@@ -213,6 +213,14 @@ def test_importing_the_package_loads_nothing_heavy(imports: str) -> None:
     assert HEAVY & {name.partition(".")[0] for name in loaded.split()} == set()
 
 
+def test_verifying_loads_nothing_that_draws() -> None:
+    found = "from payments_lab.explore.zoo.naive import NaivePaymentsService as Naive; import payments_lab, sys"
+    code = f"{found}; payments_lab.verify(Naive, scenario='two-clicks'); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+    assert [name for name in loaded.split() if name.startswith("payments_lab.diagrams")] == []
+
+
 @pytest.fixture
 def notebook(tmp_path: Path) -> Path:
     """A notebook that someone has saved with the marks of their machine in it."""

