@@ -10,9 +10,10 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
-from benchmarks.harness import Row, interleaved, seconds
+from benchmarks.harness import Row, seconds
 
 MODEL = Path(__file__).parent.parent / "tests" / "explore" / "shop.pml"
 WALKS = 20_000
@@ -176,20 +177,28 @@ def _run_spin(orders: int = 1) -> tuple[int, float]:
 
 
 def _cold() -> Row:
-    """A fresh Python, from its start to the answer, beside one that only loads what both need."""
+    """A fresh Python, from its start until it says what it found, beside one that only loads what both need."""
     find = (
         "from payments_lab import verify; from payments_lab.explore.zoo.naive import NaivePaymentsService; "
-        "assert not verify(NaivePaymentsService, scenario='two-clicks').ok"
+        "print(verify(NaivePaymentsService, scenario='two-clicks').verdict, flush=True)"
     )
-    load = "import stripe, httpx, mongomock, pydantic"
-    ours, peer = interleaved(lambda: _python(find), lambda: _python(load), rounds=5)
+    load = "import stripe, httpx, mongomock, pydantic; print('violated', flush=True)"
+    pairs = [(_until_answered(find), _until_answered(load)) for _ in range(9)]
+    ours, peer = (statistics.median(side) for side in zip(*pairs, strict=True))
     name = "loading stripe, httpx, mongomock and pydantic"
     return Row("explorer: first double charge, cold", ours * 1000, peer * 1000, "ms", name, "500 ms", "lower")
 
 
-def _python(code: str) -> None:
+def _until_answered(code: str) -> float:
+    """Seconds from the start of a Python that runs ``code`` to the line that it prints."""
     compiled = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
-    subprocess.run([sys.executable, "-c", code], check=True, env=compiled)
+    start = perf_counter()
+    with subprocess.Popen([sys.executable, "-c", code], env=compiled, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        said = process.stdout.readline()
+        took = perf_counter() - start
+    assert said == "violated\n"
+    return took
 
 
 def _swarm() -> Row:

@@ -18,7 +18,7 @@ MinorUnits = Annotated[int, Field(gt=0, strict=True)]
 class Event(BaseModel):
     """A fact that has happened: immutable, JSON with camelCase names on the wire, published on its ``subject``."""
 
-    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, defer_build=True)
 
     subject: ClassVar[str]
 
@@ -29,7 +29,7 @@ class Event(BaseModel):
 class TicketReference(BaseModel):
     """The ticket that an order reserves."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     id: Id
 
