@@ -98,8 +98,7 @@ class ConnectedShop:
         """Take no more events, finish those in hand, and let go of every engine."""
         self._closing.set()
         await asyncio.gather(*self._chores)
-        for bus in self.buses.values():
-            await bus.drain()
+        await asyncio.gather(*(bus.drain() for bus in self.buses.values()))
         for close in reversed(self._closers):
             await close()
 

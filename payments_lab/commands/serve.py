@@ -107,9 +107,7 @@ def _app(
     shop: ConnectedShop, services: tuple[str, ...], settings: Settings, sessions: Sessions, address: str
 ) -> tuple[FastAPI, Courier | None]:
     """The app, and who brings it the webhooks of a Stripe that runs in this process."""
-    from payments_lab.local_stripe.courier import Courier
     from payments_lab.ports import SystemClock
-    from payments_lab.web import bank
     from payments_lab.web.app import create_app
     from payments_lab.web.webhooks import Webhooks
 
@@ -128,6 +126,9 @@ def _app(
     )
     if stripe is None:
         return app, None
+    from payments_lab.local_stripe.courier import Courier
+    from payments_lab.web import bank
+
     bank.install(app, stripe, public_url or near)
     return app, Courier(stripe)
 

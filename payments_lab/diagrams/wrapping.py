@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 Measure = Callable[[str], float]
 
@@ -20,12 +21,13 @@ def clean(text: str) -> str:
     White space becomes single blanks; controls, marks that turn the direction of writing, lone surrogates and
     noncharacters become the replacement character.
     """
-    return " ".join("".join(_safe(character) for character in text).split())
+    safe = text if text.isprintable() else "".join(map(_safe, text))
+    return " ".join(safe.split())
 
 
 def clusters(text: str) -> Iterator[str]:
     """What the eye sees as one character: a letter with its accents, an emoji of several parts, a flag."""
-    if text.isascii():
+    if text.isascii() or not any(map(_may_belong, text)):
         yield from text
         return
     cluster = ""
@@ -40,9 +42,10 @@ def clusters(text: str) -> Iterator[str]:
 
 def cells(text: str) -> int:
     """Cells that ``text`` takes in a terminal."""
-    return len(text) if text.isascii() else sum(cells_of(cluster) for cluster in clusters(text))
+    return len(text) if text.isascii() else sum(map(cells_of, clusters(text)))
 
 
+@lru_cache(4096)
 def cells_of(cluster: str) -> int:
     """Cells of one cluster: 2 for East Asian wide characters and emoji, 0 for an accent that stands alone, else 1."""
     first = cluster[0]
@@ -119,11 +122,17 @@ def _parts(word: str) -> Iterator[str]:
 
 
 def _belongs(character: str, cluster: str) -> bool:
-    if character in _JOINERS or cluster.endswith(_JOINER):
+    if _is_regional(character):
+        return _is_regional(cluster) or cluster.endswith(_JOINER)
+    return _may_belong(character) or cluster.endswith(_JOINER)
+
+
+@lru_cache(4096)
+def _may_belong(character: str) -> bool:
+    """Whether a character can be part of the one before it; a flag is two regional letters."""
+    if character in _JOINERS or unicodedata.category(character) in ("Mn", "Me"):
         return True
-    if unicodedata.category(character) in ("Mn", "Me") or 0x1F3FB <= ord(character) <= 0x1F3FF:
-        return True
-    return _is_regional(character) and _is_regional(cluster)
+    return 0x1F3FB <= ord(character) <= 0x1F3FF or _is_regional(character)
 
 
 def _is_flag(cluster: str) -> bool:

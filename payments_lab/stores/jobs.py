@@ -6,6 +6,7 @@ Source: https://redis.readthedocs.io/en/stable/commands.html (zadd, zrangebyscor
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, Protocol
 
 from payments_lab.ports import Operation, checkpoint
@@ -23,10 +24,13 @@ class EmbeddedRedis:
     """fakeredis behind awaitable methods: every call is one checkpoint on the resource ``<name>.redis``."""
 
     def __init__(self, name: str = "expiration") -> None:
+        self._resource = f"{name}.redis"
+
+    @cached_property
+    def _redis(self) -> Any:
         import fakeredis
 
-        self._redis: Any = fakeredis.FakeStrictRedis(decode_responses=True, server=fakeredis.FakeServer())
-        self._resource = f"{name}.redis"
+        return fakeredis.FakeStrictRedis(decode_responses=True, server=fakeredis.FakeServer())
 
     @property
     def name(self) -> str:
