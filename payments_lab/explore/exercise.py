@@ -9,7 +9,7 @@ from payments_lab.explore.judge import Judge
 from payments_lab.explore.machine import Kind, Machine, Move
 from payments_lab.explore.ports import Message
 from payments_lab.explore.search import Search
-from payments_lab.explore.threads import Fate, Role
+from payments_lab.explore.threads import Fate, Role, Slot
 
 SAMPLE = 20_000
 
@@ -29,7 +29,7 @@ def count_bites(search: Search, judge: Judge) -> dict[str, int]:
             found[name] += times
     found["payment"] = judge.paid
     if search.machine.faults.reorder:
-        found["reorder"] = sum(_overtaken(search.machine, state) for state in search.sample(SAMPLE))
+        found["reorder"] = sum(map(_Order(search.machine).is_broken, search.sample(SAMPLE)))
     return found
 
 
@@ -49,20 +49,36 @@ def _names(machine: Machine, what: Move | Kind) -> list[str]:
     return names
 
 
-def _overtaken(machine: Machine, state: int) -> bool:
-    """Whether some service has begun with an event of an order while one of a lower version still waits."""
-    waiting: dict[str, set[Message]] = {}
-    for slot in machine.slots:
-        for thread in slot.threads(state):
-            if thread.fate is not Fate.FIRST:
-                continue
-            source = machine.sources[thread.at]
-            if source.message is not None:
-                waiting.setdefault(source.service, set()).add(source.message)
-    if not waiting:
-        return False
-    kept = machine.kept(machine.states[machine.bus].of(state))
-    return any(_is_late(machine, service, messages, kept) for service, messages in waiting.items())
+class _Order:
+    """Whether events are in order, judged once for all configurations in which the same ones wait."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self._waiting: dict[tuple[int, int], tuple[tuple[str, Message], ...]] = {}
+        self._judged: dict[tuple[frozenset[tuple[str, Message]], int], bool] = {}
+
+    def is_broken(self, state: int) -> bool:
+        """Whether some service has begun with an event of an order while one of a lower version still waits."""
+        machine = self._machine
+        waiting = frozenset(each for slot in machine.slots for each in self._in(slot, slot.of(state)))
+        bus = machine.states[machine.bus].of(state)
+        known = self._judged.get((waiting, bus))
+        if known is None:
+            known = self._judged[(waiting, bus)] = any(
+                _is_late(machine, service, {message for name, message in waiting if name == service}, machine.kept(bus))
+                for service in {name for name, _ in waiting}
+            )
+        return known
+
+    def _in(self, slot: Slot, value: int) -> tuple[tuple[str, Message], ...]:
+        """The deliveries in a slot that have not begun: services with messages."""
+        known = self._waiting.get((slot.shift, value))
+        if known is None:
+            first = [thread for thread in slot.values.values[value] if thread.fate is Fate.FIRST]
+            sources = [self._machine.sources[thread.at] for thread in first]
+            known = tuple((source.service, source.message) for source in sources if source.message is not None)
+            self._waiting[(slot.shift, value)] = known
+        return known
 
 
 def _is_late(machine: Machine, service: str, waiting: set[Message], kept: tuple[Message, ...]) -> bool:

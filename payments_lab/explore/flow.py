@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from payments_lab.explore.growing import Growing
+from payments_lab.explore.growing import Growing, distinct
 from payments_lab.explore.machine import LONGEST_ALONE, Kind, Machine, Move
 from payments_lab.explore.packing import Packing, Words
 from payments_lab.explore.search import Entry
@@ -141,7 +141,7 @@ class Flow:
         return [word[changed] for word in made], origins[changed]
 
     def _spawn(self, words: Words, rows: Ints, sources: Ints) -> None:
-        for number in np.unique(sources):
+        for number in distinct(sources):
             change = self._spawned.get(int(number))
             if change is None:
                 source = self.machine.sources[int(number)]
@@ -294,7 +294,7 @@ class _Changed:
         if missing > 0:
             self._known.extend([UNKNOWN] * missing)
         known = self._known.array
-        for value in np.unique(values[known[values] == UNKNOWN]):
+        for value in distinct(values[known[values] == UNKNOWN]):
             after = self._changed(int(value))
             self._packing.check(self._packing.of(self._slot), after)
             known[value] = after
@@ -341,7 +341,7 @@ class _Crash:
     def _begin(self, number: int, values: Ints) -> list[tuple[int, tuple[int, ...]]]:
         """The values in ``values`` whose revival starts other sources."""
         known, slot = self._begun[number], self._slots[number]
-        for value in np.unique(values):
+        for value in distinct(values):
             if int(value) not in known:
                 _, begun = self._machine.revived(slot, int(value))
                 known[int(value)] = tuple(source.number for source in begun)
@@ -355,7 +355,7 @@ class _Crash:
         slot, machine = self._recovery.slot, self._machine
         place = self._packing.of(slot)
         words[place.word] &= ~np.uint64(place.mask << place.shift)
-        for number in np.unique(environments):
+        for number in distinct(environments):
             left = machine.environments.values[int(number)].crashes - 1
             value = slot.values.of((self._recovery.first(machine.faults.crashes - left),))
             self._packing.check(place, value)

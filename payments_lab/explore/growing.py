@@ -9,27 +9,34 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 
+def distinct(numbers: NDArray[Any]) -> NDArray[Any]:
+    """Each of these small numbers once, the smallest first."""
+    return np.flatnonzero(np.bincount(numbers))
+
+
 class Growing:
     """Numbers of one type; ``array`` is what there is so far."""
 
     def __init__(self, dtype: DTypeLike) -> None:
         self._held: NDArray[Any] = np.zeros(64, dtype)
         self._size = 0
+        self._appended: list[int] = []
 
     def __len__(self) -> int:
-        return self._size
+        return self._size + len(self._appended)
 
     @property
     def array(self) -> NDArray[Any]:
+        if self._appended:
+            appended, self._appended = self._appended, []
+            self.extend(appended)
         return self._held[: self._size]
 
     def append(self, value: int) -> None:
-        self._make_room(self._size + 1)
-        self._held[self._size] = value
-        self._size += 1
+        self._appended.append(value)
 
     def extend(self, more: Sequence[int] | NDArray[Any]) -> None:
-        size = self._size + len(more)
+        size = len(self.array) + len(more)
         self._make_room(size)
         self._held[self._size : size] = np.array(more, self._held.dtype)
         self._size = size

@@ -66,7 +66,7 @@ class Move(NamedTuple):
 class Learned:
     """What is known of the code under test before a search begins; it grows from one search to the next."""
 
-    width: int = 10
+    width: int = 12
     names_ids: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
     remembers: set[str] = field(default_factory=set[str])
 

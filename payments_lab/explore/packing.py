@@ -32,6 +32,10 @@ class Place(NamedTuple):
     mask: int
 
 
+# A place, and from which bit on the machine has what stands there.
+_Span = tuple[int, int, int, int]
+
+
 class Packing:
     """The places of all fields of a machine, as far as they are known now.
 
@@ -46,9 +50,10 @@ class Packing:
         for field in machine.surrounding_fields():
             self._add(field, machine.count_values(field))
         self.surroundings = self.words
-        self._around = [(field, self._places[field.shift]) for field in self.fields]
+        self._around = self._spans()
         for slot in machine.slots:
             self._add(slot, machine.count_values(slot))
+        self._everywhere = self._spans()
         self._at = {field.shift + bit: field for field in self.fields for bit in range(field.width)}
 
     @property
@@ -86,7 +91,7 @@ class Packing:
 
     def unpack(self, words: Iterable[int]) -> int:
         """One configuration as the machine knows it."""
-        return _unpacked(words, ((field, self._places[field.shift]) for field in self.fields))
+        return _unpacked(words, self._everywhere)
 
     def surroundings_of(self, words: Iterable[int]) -> int:
         """What is no thread in a configuration whose first words these are, as the machine knows it."""
@@ -128,6 +133,10 @@ class Packing:
             made[place.word] |= other.get(words, field).astype(np.uint64) << np.uint64(place.shift)
         return made
 
+    def _spans(self) -> list[_Span]:
+        places = ((field, self._places[field.shift]) for field in self.fields)
+        return [(place.word, place.shift, place.mask, field.shift) for field, place in places]
+
     def _add(self, field: Field, count: int) -> None:
         width = (2 * count + 2).bit_length()
         word = next((number for number, free in enumerate(self._free) if free >= width), len(self._free))
@@ -138,9 +147,9 @@ class Packing:
         self.fields.append(field)
 
 
-def _unpacked(words: Iterable[int], places: Iterable[tuple[Field, Place]]) -> int:
+def _unpacked(words: Iterable[int], spans: Iterable[_Span]) -> int:
     held = list(words)
     state = 0
-    for field, place in places:
-        state |= (held[place.word] >> place.shift & place.mask) << field.shift
+    for word, shift, mask, to in spans:
+        state |= (held[word] >> shift & mask) << to
     return state

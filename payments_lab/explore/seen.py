@@ -6,6 +6,8 @@ of several that want the same free place one gets it, and the others look at wha
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -38,16 +40,17 @@ class Seen:
         table, mask = self._table, np.int64(len(self._table) - 1)
         place = _scattered(words) & mask
         numbers = np.empty(count, np.int64)
-        left = np.arange(count)
+        left, at, wanted = np.arange(count), place, words
         while len(left):
-            at = place[left]
-            free = table[at] == 0
+            held = table[at]
+            free = np.flatnonzero(held == 0)
             table[at[free]] = base + left[free] + 1
-            held = table[at].astype(np.int64) - 1
-            same = self._equal(held, base + left)
-            numbers[left[same]] = held[same]
-            left = left[~same]
-            place[left] = (place[left] + 1) & mask
+            held[free] = table[at[free]]
+            numbers[left] = held
+            others = np.flatnonzero(~self._equal(held - 1, wanted))
+            left, at, wanted = left[others], (at[others] + 1) & mask, [word[others] for word in wanted]
+            place[left] = at
+        numbers -= 1
         new = np.flatnonzero(numbers == base + np.arange(count))
         for mine in self.words:
             mine[base : base + len(new)] = mine[base + new]
@@ -69,9 +72,7 @@ class Seen:
             held = table[place[left]].astype(np.int64) - 1
             there = held >= 0
             left, held = left[there], held[there]
-            same = np.ones(len(left), bool)
-            for mine, theirs in zip(self.words, words, strict=True):
-                same &= mine[held] == theirs[left]
+            same = self._equal(held, [word[left] for word in words])
             numbers[left[same]] = held[same]
             left = left[~same]
             place[left] = (place[left] + 1) & mask
@@ -82,10 +83,10 @@ class Seen:
         self.words = [np.concatenate([word, np.zeros(SMALLEST, np.uint64)]) for word in words]
         self._rebuild(len(self._table))
 
-    def _equal(self, some: Ints, others: Ints) -> NDArray[np.bool_]:
-        same = np.ones(len(some), bool)
-        for word in self.words:
-            same &= word[some] == word[others]
+    def _equal(self, numbers: NDArray[np.integer[Any]], words: Words) -> NDArray[np.bool_]:
+        same = np.ones(len(numbers), bool)
+        for mine, theirs in zip(self.words, words, strict=True):
+            same &= mine[numbers] == theirs
         return same
 
     def _reserve(self, count: int) -> None:

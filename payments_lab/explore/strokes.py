@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from payments_lab.explore.flow import Flow
-from payments_lab.explore.growing import Growing
+from payments_lab.explore.growing import Growing, distinct
 from payments_lab.explore.machine import Kind, Machine
 from payments_lab.explore.packing import Narrow, Packing, Words
 from payments_lab.explore.search import Entry
@@ -92,24 +92,20 @@ class Strokes:
             yield self._state(int(number))
 
     def find_endless(self) -> int | None:
-        """A configuration from which no end can be reached; None when there is none, or too many edges to tell."""
+        """A configuration from which no end can be reached; None when there is none, or too many edges to tell.
+
+        Most steps lead to a configuration that was followed up later, so a walk from the last to the first has hardly
+        anything left to find when it is done again.
+        """
         if self._edges is None:
             return None
-        before = np.concatenate([origins for origins, _ in self._edges]).astype(np.int32)
         stands = _settled(self._stands.array)
-        after = stands[np.concatenate([targets for _, targets in self._edges])]
-        order = np.argsort(after, kind="stable")
-        before, after = before[order], after[order]
-        starts = np.searchsorted(after, np.arange(self._seen.size + 1))
         ending = stands != np.arange(len(stands))
         ending[self._ends] = True
-        front = np.array(self._ends, np.int64)
-        while len(front):
-            counts = starts[front + 1] - starts[front]
-            within = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
-            reached = before[np.repeat(starts[front], counts) + within]
-            front = np.unique(reached[~ending[reached]]).astype(np.int64)
-            ending[front] = True
+        known = 0
+        while known != (known := np.count_nonzero(ending)):
+            for origins, targets in reversed(self._edges):
+                ending[origins[ending[stands[targets]]]] = True
         stuck = np.flatnonzero(~ending)
         return self._state(int(stuck[0])) if len(stuck) else None
 
@@ -195,7 +191,7 @@ class Strokes:
         here = self._environments(words)
         place = self._packing.of(self._machine.environment)
         covered = np.zeros(len(numbers), bool)
-        for environment in np.unique(here):
+        for environment in distinct(here):
             rows = np.flatnonzero(here == environment)
             for more in self._walker.richer(int(environment)):
                 step = more >> self._machine.environment.shift

@@ -96,6 +96,7 @@ class World:
             self.stripe.name: self.stripe,
             self.bus.name: self.bus,
         }
+        self._hearers: dict[str, list[str]] = {}
         self.engines = [
             Engine(name, resource, self.tasks.answers, lost_reply(name)) for name, resource in resources.items()
         ]
@@ -148,7 +149,11 @@ class World:
 
     def hearers(self, message: Message) -> list[str]:
         """The services that hear a message."""
-        return [name for name in self.services if self._ear(message, name) is not None]
+        known = self._hearers.get(message.subject)
+        if known is None:
+            known = [name for name in self.services if self._ear(message, name) is not None]
+            self._hearers[message.subject] = known
+        return known
 
     def delivery(self, message: Message, service: str, run: int) -> int:
         """The script of one delivery; ``run`` tells apart deliveries that make ids."""
