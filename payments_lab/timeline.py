@@ -75,7 +75,7 @@ class _Teller:
             case Happening.DEAD:
                 self.steps.append(Note(party, f"dead letter: {record.detail}", tone="bad"))
             case Happening.NAKED:
-                self.steps.append(Note(party, f"not yet {record.detail}".strip(), tone="warn"))
+                self.steps.append(Note(party, f"not yet, {record.detail}" if record.detail else "not yet", tone="warn"))
             case _:
                 detail = f": {record.detail}" if record.detail else ""
                 self.steps.append(Note(party, f"{record.happening} {record.subject}{detail}", tone="warn"))
