@@ -93,8 +93,7 @@ class Standing:
                 value = next(held)
                 if name in live and (code.co_name, name) not in _IRRELEVANT:
                     variables.append((name, self._value(value)))
-        follows = _awaited(coroutine)
-        temporaries = tuple(self._value(each) for each in held if each is not follows)
+        temporaries = tuple(map(self._value, _in_hand(held, _awaited(coroutine))))
         return (code, frame.f_lasti, tuple(variables), temporaries)
 
     def _value(self, value: Any) -> Hashable:
@@ -165,6 +164,19 @@ def _awaited(value: Any) -> Any:
     if _is_wrapper(value):
         return next((each for each in gc.get_referents(value) if _frame(each) is not None), None)
     return None
+
+
+def _in_hand(held: Iterable[Any], follows: object) -> list[Any]:
+    """The temporary values of a frame, without what it waits for.
+
+    That one lies on top of them; beyond it is the exception that is being handled. None stands there once any function
+    called from here has handled one, be it while something was loaded for the first time, and means as much as nothing.
+    """
+    values = list(held)
+    place = next((number for number, each in enumerate(values) if each is follows), None)
+    if place is None:
+        return values
+    return values[:place] + [each for each in values[place + 1 :] if each is not None]
 
 
 def _is_wrapper(value: object) -> bool:
