@@ -132,7 +132,7 @@ class JetStreamBus:
         await self.drain()
         try:
             await self.client.close()
-        except OSError as error:
+        except (OSError, TypeError) as error:  # from Python 3.12 on, asyncio calls None where its transport is closed
             log.warning("%s closed its connection to a server that was gone: %s", self.name, error)
 
     def reconnected(self) -> None:

@@ -67,9 +67,9 @@ def known_wrong(exercise: str, misconception: str) -> KnownWrong:
 
 def _tried(exercise: Exercise, source: str) -> Iterator[Outcome]:
     try:
-        yield from exercise.outcomes(exercise.answer_in(source))
+        return exercise.outcomes(exercise.answer_in(source))
     except Wrong as wrong:
-        yield Outcome(ANSWER, False, str(wrong))
+        return iter([Outcome(ANSWER, False, str(wrong))])
 
 
 def attempt(exercise: Exercise, source: str) -> list[Outcome]:

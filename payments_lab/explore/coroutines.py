@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 import opcode
 import sys
 import types
@@ -139,10 +140,17 @@ class _ForeignLoop:
         _refuse_asyncio(_WORDS.get(name, name))
 
     def __hash__(self) -> int:
-        _refuse_asyncio("the current task (asyncio.timeout, asyncio.wait_for)")
+        if not _is_logging(sys._getframe(1)):  # pyright: ignore[reportPrivateUsage]
+            _refuse_asyncio("the current task (asyncio.timeout, asyncio.wait_for)")
+        return id(self)
 
     def __eq__(self, other: object) -> bool:
         return self is other
+
+
+def _is_logging(frame: types.FrameType) -> bool:
+    """From Python 3.12 on, whoever writes a log asks for the name of the current task."""
+    return frame.f_globals.get("__name__") == logging.__name__
 
 
 class _Pause:
