@@ -7,6 +7,7 @@ c.ExecutePreprocessor.enabled = True
 c.ExecutePreprocessor.kernel_name = "python3"
 c.ExecutePreprocessor.record_timing = False
 c.ExecutePreprocessor.store_widget_state = False
+c.CoalesceStreamsPreprocessor.enabled = True
 c.ClearMetadataPreprocessor.enabled = True
 c.ClearMetadataPreprocessor.preserve_nb_metadata_mask = {"kernelspec", ("language_info", "name")}
 c.ClearMetadataPreprocessor.preserve_cell_metadata_mask = {"tags"}
@@ -20,4 +21,5 @@ def picture_alone(notebook, resources):
     return notebook, resources
 
 
-c.Exporter.preprocessors = [picture_alone]
+# What a cell prints is one output, in however many messages it came.
+c.Exporter.preprocessors = [picture_alone, "nbconvert.preprocessors.CoalesceStreamsPreprocessor"]

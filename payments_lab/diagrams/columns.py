@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from math import fsum
 
 from payments_lab.diagrams import captions
 from payments_lab.diagrams.plan import Content, Departure, Journey, Plan
@@ -99,7 +100,7 @@ class _Layout:
         if not isinstance(content, Journey) or content.left is not None:
             return
         low, high = sorted((content.source, content.target))
-        missing = captions.width(content, self._room * 1.3) + 30 - sum(self._gaps[low:high])
+        missing = captions.width(content, self._room * 1.3) + 30 - fsum(self._gaps[low:high])
         if high - low > 1 and missing > 0:
             for gap in range(low, high):
                 self._gaps[gap] += missing / (high - low)

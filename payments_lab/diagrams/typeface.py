@@ -69,15 +69,16 @@ _BOLD = {
     975: "@",
     1000: "Æ—…←→",
 }
-_WIDTHS = tuple(
-    {letter: wide / 1000 for wide, letters in face.items() for letter in letters} for face in (_REGULAR, _BOLD)
-)
-_OVERLONG = {"⸺": 2.2, "⸻": 3.2, "﷽": 12.0, "𒐫": 4.0, "꧅": 3.0, "𒈙": 4.0, "𒁎": 4.0}
+_WIDTHS = tuple({letter: wide for wide, letters in face.items() for letter in letters} for face in (_REGULAR, _BOLD))
+_OVERLONG = {"⸺": 2200, "⸻": 3200, "﷽": 12000, "𒐫": 4000, "꧅": 3000, "𒈙": 4000, "𒁎": 4000}
 
 
 def width(text: str, size: float, *, bold: bool = False) -> float:
-    """Pixels that ``text`` takes at ``size`` pixels; for letters that are not in the table, more rather than less."""
-    return sum(_em(cluster, bold) for cluster in clusters(text)) * size
+    """Pixels that ``text`` takes at ``size`` pixels; for letters that are not in the table, more rather than less.
+
+    Whole numbers are added up, so that a text is as wide on every machine and in every Python.
+    """
+    return sum(_thousandths(cluster, bold) for cluster in clusters(text)) * size / 1000
 
 
 def is_exact(text: str) -> bool:
@@ -86,25 +87,25 @@ def is_exact(text: str) -> bool:
 
 
 @cache
-def _em(cluster: str, bold: bool) -> float:
+def _thousandths(cluster: str, bold: bool) -> int:
     known = _known(cluster, bold)
     if known is not None:
         return known
-    return max(sum(_bound(letter) for letter in cluster if unicodedata.category(letter) not in ("Mn", "Me", "Cf")), 0.3)
+    return max(sum(_bound(letter) for letter in cluster if unicodedata.category(letter) not in ("Mn", "Me", "Cf")), 300)
 
 
 @cache
-def _known(cluster: str, bold: bool) -> float | None:
+def _known(cluster: str, bold: bool) -> int | None:
     """The width from the table; an accent does not widen its letter."""
     letters = [letter for letter in unicodedata.normalize("NFD", cluster) if not unicodedata.combining(letter)]
     return _WIDTHS[bold].get(letters[0]) if len(letters) == 1 else None
 
 
-def _bound(letter: str) -> float:
+def _bound(letter: str) -> int:
     if letter in _OVERLONG:
         return _OVERLONG[letter]
     if unicodedata.category(letter) == "So":
-        return 1.4
+        return 1400
     if unicodedata.east_asian_width(letter) in "WF":
-        return 1.1
-    return 1.15 if letter.isupper() else 1.0
+        return 1100
+    return 1150 if letter.isupper() else 1000
