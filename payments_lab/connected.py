@@ -86,8 +86,11 @@ class ConnectedShop:
             self._chores.append(asyncio.create_task(self._every(seconds, name, chore)))
 
     async def ready(self) -> Backlog:
-        """What the services that run here have not published yet; ConnectionError names an engine that is away."""
-        await asyncio.gather(*(_answers(engine, check) for engine, check in self._checks))
+        """What the services that run here have not published yet; ConnectionError names the first engine away."""
+        asked = (_answers(engine, check) for engine, check in self._checks)
+        for answer in await asyncio.gather(*asked, return_exceptions=True):
+            if answer is not None:
+                raise answer
         try:
             waiting = [await getattr(self, name).backlog() for name in self._running if name != "expiration"]
         except Exception as error:

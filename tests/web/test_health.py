@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -114,7 +113,7 @@ async def test_a_shop_is_not_ready_while_its_bus_is_stopped(bus: Server) -> None
     shop = await connect_shop(Settings.load(env_file=None, bus_url=bus.url))
     says, back = await through_a_stop(bus, shop)
 
-    assert re.match(r"the bus of (orders|payments|expiration) does not answer: ", says)
+    assert says.startswith("the bus of orders does not answer: ")
     assert back["outbox"]["rows"] == 0
 
 
