@@ -13,7 +13,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from benchmarks.harness import Row, seconds
+from benchmarks.harness import Row, medians, seconds
 
 MODEL = Path(__file__).parent.parent / "tests" / "explore" / "shop.pml"
 WALKS = 20_000
@@ -183,8 +183,7 @@ def _cold() -> Row:
         "print(verify(NaivePaymentsService, scenario='two-clicks').verdict, flush=True)"
     )
     load = "import stripe, httpx, mongomock, pydantic; print('violated', flush=True)"
-    pairs = [(_until_answered(find), _until_answered(load)) for _ in range(9)]
-    ours, peer = (statistics.median(side) for side in zip(*pairs, strict=True))
+    ours, peer = medians(lambda: _until_answered(find), lambda: _until_answered(load), rounds=9)
     name = "loading stripe, httpx, mongomock and pydantic"
     return Row("explorer: first double charge, cold", ours * 1000, peer * 1000, "ms", name, "500 ms", "lower")
 

@@ -45,5 +45,10 @@ def interleaved(ours: Callable[[], object], peer: Callable[[], object], *, round
     """
     ours()
     peer()
-    pairs = [(seconds(ours), seconds(peer)) for _ in range(rounds)]
+    return medians(lambda: seconds(ours), lambda: seconds(peer), rounds=rounds)
+
+
+def medians(ours: Callable[[], float], peer: Callable[[], float], *, rounds: int) -> tuple[float, float]:
+    """The median of what ``ours`` and of what ``peer`` says, asked in turn."""
+    pairs = [(ours(), peer()) for _ in range(rounds)]
     return statistics.median(pair[0] for pair in pairs), statistics.median(pair[1] for pair in pairs)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import run
+from benchmarks.bench_notebooks import WORKERS
 from benchmarks.harness import Row, interleaved
 
 FASTER = Row("deliveries", ours=3_000_000, peer=1_000_000, unit="/s", peer_name="SimPy", goal="3 times")
@@ -26,6 +27,12 @@ def test_two_things_are_timed_in_turn_after_a_warm_up() -> None:
     assert calls == ["ours", "peer"] * 3
     assert ours > 0
     assert peer > 0
+
+
+def test_notebooks_are_timed_with_the_workers_that_make_test_gives_them() -> None:
+    makefile = Path(__file__).parent.parent / "Makefile"
+
+    assert f" {' '.join(WORKERS)} tests " in makefile.read_text()
 
 
 def test_the_table_is_aligned_and_has_figures_that_can_be_read() -> None:
