@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from payments_lab import Faults, PaymentsService, verify
 from payments_lab.explore import SCENARIOS, Evidence, Invariant, Pay, Scenario, StaleToken, replay
+from payments_lab.explore.coroutines import under_control
 from payments_lab.explore.zoo import NaivePaymentsService
 from tests.explore import services
 from tests.explore.services import Naive
@@ -213,6 +215,14 @@ def test_the_line_of_a_finding_is_that_of_the_code_under_test(service: Any) -> N
 
     assert f"{Path(services.__file__).name}:" in message
     assert f"in {service.__name__}.before_the_charge" in message
+
+
+def test_a_log_may_ask_for_the_name_of_the_current_task_as_it_does_from_python_3_12_on() -> None:
+    log: dict[str, Any] = {"__name__": logging.__name__, "asyncio": asyncio}
+    exec("def current_task(): return {}.get(asyncio.get_running_loop())", log)
+
+    with under_control():
+        assert log["current_task"]() is None
 
 
 def test_a_handler_may_write_a_log() -> None:
