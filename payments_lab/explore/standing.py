@@ -173,10 +173,11 @@ def _in_hand(held: Iterable[Any], follows: object) -> list[Any]:
     called from here has handled one, be it while something was loaded for the first time, and means as much as nothing.
     """
     values = list(held)
-    place = next((number for number, each in enumerate(values) if each is follows), None)
-    if place is None:
+    places = [number for number, each in enumerate(values) if each is follows]
+    if not places:
         return values
-    return values[:place] + [each for each in values[place + 1 :] if each is not None]
+    top = places[-1]
+    return values[:top] + [each for each in values[top + 1 :] if each is not None]
 
 
 def _is_wrapper(value: object) -> bool:
