@@ -32,7 +32,7 @@ def _find() -> None:
 
 def _meet() -> None:
     """The search alone, up to the first double charge: no story is told, and none is shrunk."""
-    from payments_lab.explore.exploring import Plan, start, without_garbage_collection
+    from payments_lab.explore.exploring import Plan, start
     from payments_lab.explore.faults import Faults
     from payments_lab.explore.invariants import INVARIANTS
     from payments_lab.explore.judge import Judge
@@ -40,6 +40,7 @@ def _meet() -> None:
     from payments_lab.explore.search import Search
     from payments_lab.explore.world import Services
     from payments_lab.explore.zoo import NaivePaymentsService
+    from payments_lab.garbage import without_garbage_collection
 
     def search(machine: Any) -> None:
         judge = Judge(machine, INVARIANTS)

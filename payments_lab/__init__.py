@@ -9,6 +9,8 @@ import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from payments_lab.garbage import without_garbage_collection
+
 if TYPE_CHECKING:
     from payments_lab.explore.faults import Faults
     from payments_lab.explore.verification import verify
@@ -38,7 +40,8 @@ logging.getLogger("payments_lab").addHandler(logging.NullHandler())
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'payments_lab' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    with without_garbage_collection():
+        return getattr(import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:

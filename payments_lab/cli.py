@@ -16,6 +16,7 @@ from typing import Protocol
 
 from payments_lab import __version__
 from payments_lab.commands import WRONG_USE, WrongUse
+from payments_lab.garbage import without_garbage_collection
 
 # The list must be quick to print, so it holds each line of help itself; a test holds it equal to the modules' own.
 COMMANDS = {
@@ -59,7 +60,8 @@ def available() -> list[str]:
 
 def load(name: str) -> Command:
     """The module behind a command."""
-    command: Command = import_module(f"payments_lab.commands.{name}")  # pyright: ignore[reportAssignmentType]
+    with without_garbage_collection():
+        command: Command = import_module(f"payments_lab.commands.{name}")  # pyright: ignore[reportAssignmentType]
     return command
 
 

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from payments_lab.commands import WrongUse
+from payments_lab.garbage import without_garbage_collection
 
 if TYPE_CHECKING:
     from payments_lab.explore.report import Report
@@ -78,10 +79,11 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _report(arguments: argparse.Namespace) -> Report:
-    from payments_lab.explore import SCENARIOS, Faults, verify
-    from payments_lab.explore.replaying import load_class
-    from payments_lab.explore.verification import NoService
-    from payments_lab.explore.zoo import BUGS
+    with without_garbage_collection():
+        from payments_lab.explore import SCENARIOS, Faults, verify
+        from payments_lab.explore.replaying import load_class
+        from payments_lab.explore.verification import NoService
+        from payments_lab.explore.zoo import BUGS
 
     bug = next((each for each in BUGS if each.name == arguments.name), None)
     if bug is None and arguments.name not in (*SCENARIOS, "usual"):

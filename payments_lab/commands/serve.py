@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import socket
 from collections.abc import AsyncGenerator
@@ -11,8 +12,10 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from payments_lab.commands import WrongUse
+from payments_lab.garbage import without_garbage_collection
 
 if TYPE_CHECKING:
+    import uvicorn
     from fastapi import FastAPI
 
     from payments_lab.connected import ConnectedShop
@@ -45,13 +48,23 @@ def add_engines(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    settings = settings_of(arguments)
+    with without_garbage_collection():
+        settings = settings_of(arguments)
     _check_port(arguments.host, arguments.port)
     asyncio.run(_serve(arguments, settings))
     return 0
 
 
 async def _serve(arguments: argparse.Namespace, settings: Settings) -> None:
+    with without_garbage_collection():
+        server = await _open(arguments, settings)
+    # What is there by now stays; no request waits until the collector has walked it.
+    gc.freeze()
+    await server.serve()
+
+
+async def _open(arguments: argparse.Namespace, settings: Settings) -> uvicorn.Server:
+    """The server, ready to serve; where it will be is said."""
     import uvicorn
 
     from payments_lab.bus.protocol import BusError
@@ -86,7 +99,8 @@ async def _serve(arguments: argparse.Namespace, settings: Settings) -> None:
         facts["sign_in"] = f"{address}/#session={sessions.issue('ada')}"
     print(json.dumps(facts) if arguments.json else _welcome(facts), flush=True)
     config = uvicorn.Config(app, arguments.host, arguments.port, log_level="warning", access_log=False)
-    await uvicorn.Server(config).serve()
+    config.load()
+    return uvicorn.Server(config)
 
 
 def _welcome(facts: dict[str, Any]) -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import time
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -23,6 +21,7 @@ from payments_lab.explore.schedule import Schedule, Step
 from payments_lab.explore.search import Limits, Search
 from payments_lab.explore.shrinking import Choices, shrink
 from payments_lab.explore.world import Services, World
+from payments_lab.garbage import without_garbage_collection
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,15 +204,3 @@ def _check_again(explored: Explored, machine: Machine) -> None:
     if message:
         explored.findings.append(Finding("nondeterministic", message))
         explored.complete = False
-
-
-@contextmanager
-def without_garbage_collection() -> Generator[None]:
-    """A search keeps millions of numbers and makes no cycles; walking them again and again is most of its time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()

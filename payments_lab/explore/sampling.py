@@ -13,13 +13,14 @@ from hashlib import sha512
 
 from payments_lab.explore.coroutines import Refused
 from payments_lab.explore.exercise import count_bites
-from payments_lab.explore.exploring import Explored, Finding, Plan, start, without_garbage_collection, work_out
+from payments_lab.explore.exploring import Explored, Finding, Plan, start, work_out
 from payments_lab.explore.judge import Judge
 from payments_lab.explore.machine import Machine, Move
 from payments_lab.explore.numbering import Numbers
 from payments_lab.explore.scenario import Scenario
 from payments_lab.explore.schedule import LONGEST, Schedule
 from payments_lab.explore.search import Search
+from payments_lab.garbage import without_garbage_collection
 
 CHANGES = 3
 HORIZON = 59
