@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from functools import lru_cache
 
 from payments_lab.explore.judge import Judge
 from payments_lab.explore.machine import Kind, Machine, Move
+from payments_lab.explore.numbering import Numbers
 from payments_lab.explore.ports import Message
 from payments_lab.explore.search import Search
 from payments_lab.explore.threads import Fate, Role, Slot
@@ -50,35 +52,46 @@ def _names(machine: Machine, what: Move | Kind) -> list[str]:
 
 
 class _Order:
-    """Whether events are in order, judged once for all configurations in which the same ones wait."""
+    """Whether events are in order, judged once for all configurations in which the same ones wait.
+
+    A set of waiting deliveries is a number here: the bit of each is set.
+    """
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
-        self._waiting: dict[tuple[int, int], tuple[tuple[str, Message], ...]] = {}
-        self._judged: dict[tuple[frozenset[tuple[str, Message]], int], bool] = {}
+        self._deliveries: Numbers[tuple[str, Message]] = Numbers()
+        self._slots: list[tuple[Slot, dict[int, int]]] = [(slot, {}) for slot in machine.slots]
+        self._judged: dict[tuple[int, int], bool] = {}
 
     def is_broken(self, state: int) -> bool:
         """Whether some service has begun with an event of an order while one of a lower version still waits."""
+        waiting = 0
+        for slot, known in self._slots:
+            value = (state >> slot.shift) & slot.mask
+            if value:
+                bits = known.get(value)
+                waiting |= self._wait(slot, value, known) if bits is None else bits
         machine = self._machine
-        waiting = frozenset(each for slot in machine.slots for each in self._in(slot, slot.of(state)))
         bus = machine.states[machine.bus].of(state)
-        known = self._judged.get((waiting, bus))
-        if known is None:
-            known = self._judged[(waiting, bus)] = any(
-                _is_late(machine, service, {message for name, message in waiting if name == service}, machine.kept(bus))
-                for service in {name for name, _ in waiting}
-            )
-        return known
+        broken = self._judged.get((waiting, bus))
+        if broken is None:
+            broken = self._judged[(waiting, bus)] = self._judge(waiting, machine.kept(bus))
+        return broken
 
-    def _in(self, slot: Slot, value: int) -> tuple[tuple[str, Message], ...]:
-        """The deliveries in a slot that have not begun: services with messages."""
-        known = self._waiting.get((slot.shift, value))
-        if known is None:
-            first = [thread for thread in slot.values.values[value] if thread.fate is Fate.FIRST]
-            sources = [self._machine.sources[thread.at] for thread in first]
-            known = tuple((source.service, source.message) for source in sources if source.message is not None)
-            self._waiting[(slot.shift, value)] = known
-        return known
+    def _wait(self, slot: Slot, value: int, known: dict[int, int]) -> int:
+        """The deliveries in a slot that have not begun."""
+        first = [thread for thread in slot.values.values[value] if thread.fate is Fate.FIRST]
+        sources = [self._machine.sources[thread.at] for thread in first]
+        waiting = [(source.service, source.message) for source in sources if source.message is not None]
+        known[value] = bits = sum({1 << self._deliveries.of(each) for each in waiting})
+        return bits
+
+    def _judge(self, waiting: int, kept: tuple[Message, ...]) -> bool:
+        messages: dict[str, set[Message]] = defaultdict(set)
+        for number, (service, message) in enumerate(self._deliveries.values):
+            if waiting >> number & 1:
+                messages[service].add(message)
+        return any(_is_late(self._machine, service, late, kept) for service, late in messages.items())
 
 
 def _is_late(machine: Machine, service: str, waiting: set[Message], kept: tuple[Message, ...]) -> bool:

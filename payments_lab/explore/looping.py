@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from payments_lab.explore.search import Search
+from collections.abc import Callable, Iterable, Sequence
 
 LARGEST = 100_000
 
 
-def find_endless(search: Search) -> int | None:
-    """A configuration from which no end can be reached; None when there is none, or when the space is too large to say.
+class Steps:
+    """What follows each configuration of a search, as long as there are at most LARGEST of them."""
 
-    Every step is taken once more, so this costs about as much as the search. A step to a configuration that the search
-    left out leads to the one that stood for it.
-    """
-    if len(search.parents) > LARGEST:
-        return None
-    before: dict[int, list[int]] = {}
-    for state in search.parents:
-        for target in search.follow(state):
-            before.setdefault(search.stands_for(target), []).append(state)
-    ending = set(search.ends)
-    waiting = list(ending)
-    while waiting:
-        for state in before.get(waiting.pop(), ()):
-            if state not in ending:
-                ending.add(state)
-                waiting.append(state)
-    return next((state for state in search.parents if state not in ending), None)
+    def __init__(self) -> None:
+        self._kept: list[tuple[int, Sequence[int]]] = []
+        self._all = True
+
+    def note(self, state: int, targets: Sequence[int]) -> None:
+        if len(self._kept) < LARGEST:
+            self._kept.append((state, targets))
+        else:
+            self.forget()
+            self._all = False
+
+    def forget(self) -> None:
+        self._kept.clear()
+
+    def find_endless(self, ends: Iterable[int], stands_for: Callable[[int], int]) -> int | None:
+        """A configuration from which none of the ``ends`` can be reached; None without one, or if there were too many.
+
+        ``stands_for`` names the configuration that was kept in the place of another. Most steps lead to one that was
+        followed up later, so a walk from the last to the first has hardly anything left to find when it is done again.
+        """
+        if not self._all:
+            return None
+        ending = set(ends)
+        known = 0
+        while known != (known := len(ending)):
+            for state, targets in reversed(self._kept):
+                if state not in ending and any(stands_for(target) in ending for target in targets):
+                    ending.add(state)
+        return next((state for state, _ in self._kept if state not in ending), None)

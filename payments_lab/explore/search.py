@@ -18,7 +18,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
 from payments_lab.explore.knowledge import Knowledge
-from payments_lab.explore.looping import find_endless
+from payments_lab.explore.looping import Steps
 from payments_lab.explore.machine import Kind, Machine, Move
 from payments_lab.explore.tasks import Node
 from payments_lab.explore.threads import Environment, Fate, Slot, Thread
@@ -125,6 +125,7 @@ class Search:
         self._deadline = deadline or time.monotonic() + self.limits.seconds
         self._engine_bits = machine.engine_bits
         self._strokes: Strokes | None = None
+        self._steps = Steps()
         self._richer: dict[int, tuple[int, ...]] = {}
 
     def __len__(self) -> int:
@@ -163,14 +164,7 @@ class Search:
         """A configuration from which no end can be reached, if there is one."""
         if self._strokes is not None:
             return self._strokes.find_endless()
-        return find_endless(self)
-
-    def follow(self, state: int) -> list[int]:
-        """The configurations that come next; not counted."""
-        counted = self.states, self.transitions
-        targets = self._following(state)
-        self.states, self.transitions = counted
-        return targets
+        return self._steps.find_endless(self.ends, self.stands_for)
 
     def visit(self, state: int) -> list[int]:
         """What follows ``state``; it is watched like any configuration that a search meets."""
@@ -211,6 +205,7 @@ class Search:
         self.stopped = ""
         self._bites.clear()
         self._tables.clear()
+        self._steps.forget()
         strokes = self._strokes = Strokes(self)
         strokes.run()
         self.states, self.transitions = strokes.states, strokes.transitions
@@ -221,7 +216,9 @@ class Search:
         shift, mask = environment.shift, environment.mask
         found: list[int] = []
         for state in level:
-            for target in self._following(state):
+            targets = self._following(state)
+            self._steps.note(state, targets)
+            for target in targets:
                 if target in parents:
                     continue
                 number = (target >> shift) & mask

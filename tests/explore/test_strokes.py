@@ -129,7 +129,7 @@ def test_what_follows_many_is_what_follows_each() -> None:
         search.run()
         packing = Packing(machine)
         flow = Flow(machine, packing, search.entry, search.looks_at, search.bitten)
-        following = {state: targets for state in search.parents if (targets := search.follow(state))}
+        following = {state: targets for state in search.parents if (targets := search.visit(state))}
         words, origins = flow.follow(packing.pack([*following]))
         reached: list[list[int]] = [[] for _ in following]
         for row, origin in enumerate(origins):
