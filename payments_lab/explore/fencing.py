@@ -18,14 +18,17 @@ from typing import Any
 
 from payments_lab.explore.places import caller, standing
 from payments_lab.explore.refusing import STEP, refuse
+from payments_lab.local_stripe.transport import InProcessTransport
 
 ONLY_PORTS = "a handler may only use its ports: self.clock, self.ids and what it is told"
 
 _BLOCKS = "which holds up everything else in the process; await asyncio.sleep, or an operation of a port"
+_UNAWAITED = "waits for Stripe without an await, and meanwhile nobody else is served; await create_async, or its like"
 _PROCESS = f"starts a process; {ONLY_PORTS}"
 _FENCED: tuple[tuple[Any, str, str, str], ...] = (
     (time, "sleep", "stuck", f"blocks the thread (time.sleep), {_BLOCKS}"),
     (threading.Condition, "wait", "stuck", f"waits for another thread, {_BLOCKS}"),
+    (InProcessTransport, "request", "stuck", _UNAWAITED),
     (threading.Thread, "start", "nondeterministic", f"starts a thread; {ONLY_PORTS}"),
     (subprocess.Popen, "__init__", "nondeterministic", _PROCESS),
     (os, "system", "nondeterministic", _PROCESS),

@@ -25,6 +25,11 @@ class WaitsForAnotherThread(Naive):
         threading.Event().wait()
 
 
+class CallsStripeWithoutAnAwait(Naive):
+    async def before_the_charge(self) -> None:
+        self.stripe.v1.charges.list({"limit": 1})
+
+
 class UsesAPool(Naive):
     async def before_the_charge(self) -> None:
         with ThreadPoolExecutor(1) as pool:

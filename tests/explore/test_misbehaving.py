@@ -25,6 +25,7 @@ def told(service: Any) -> Report:
     [
         (misbehaving.BlocksTheThread, "stuck", "blocks the thread (time.sleep)"),
         (misbehaving.WaitsForAnotherThread, "stuck", "waits for another thread"),
+        (misbehaving.CallsStripeWithoutAnAwait, "stuck", "waits for Stripe without an await"),
         (misbehaving.UsesAPool, "stuck", "waits for another thread"),
         (misbehaving.StartsAProcess, "nondeterministic", "starts a process"),
         (misbehaving.CallsTheNetwork, "nondeterministic", "talks to the network by itself"),

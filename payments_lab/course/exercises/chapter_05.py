@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar, cast
 
 from payments_lab.course.code import WriteCode
 from payments_lab.course.exercise import Misconception
 from payments_lab.course.outcome import Part, Wrong, expect
 from payments_lab.course.prediction import prediction
 from payments_lab.lab import Lab
+from payments_lab.ports import Operation, scheduled_by
 from payments_lab.shop.errors import NotTheOwner
+
+T = TypeVar("T")
 
 
 async def _shop(service: type[Any], currency: str = "usd") -> Lab:
@@ -67,6 +70,26 @@ async def _stranger(service: type[Any]) -> str:
         expect(len(lab.stripe.charges()), 0, "the number of charges of a stranger", lab.timeline("Eve pays"))
         return "a stranger is refused, and not charged"
     raise Wrong("eve pays ada's order", lab.timeline("Eve pays"))
+
+
+class _Listens:
+    """Does everything at once, and notes what was awaited."""
+
+    def __init__(self) -> None:
+        self.awaited: list[str] = []
+
+    async def step(self, operation: Operation, perform: Callable[[], T]) -> T:
+        self.awaited.append(operation.verb)
+        return perform()
+
+
+async def _awaited(service: type[Any]) -> str:
+    lab, listens = await _shop(service), _Listens()
+    with scheduled_by(listens):
+        await lab.payments.create_charge(order_id="ord_1", token="tok_visa", user_id="ada")
+    if lab.stripe.charges() and "POST /v1/charges" not in listens.awaited:
+        raise Wrong("while Stripe thinks, no other request is answered: the call is not awaited", lab.timeline())
+    return "others are served while Stripe thinks"
 
 
 PRELUDE = """
@@ -152,6 +175,13 @@ charging = WriteCode(
             "a declined card",
         ),
         Misconception(
+            "holds everybody up",
+            _charging(_ORDER, _asking(), _META, "return self.stripe.v1.charges.create(charge)\n"),
+            "create waits for Stripe's answer, a second or more, and so does everybody else: this process has one thread. "
+            "await create_async lets others go on.",
+            "the await",
+        ),
+        Misconception(
             "charges first, asks later",
             _charging(
                 'order = await self.orders.find_one({"_id": order_id})\n',
@@ -170,6 +200,7 @@ charging = WriteCode(
         Part("the metadata", _named),
         Part("a declined card", _declined),
         Part("a stranger", _stranger),
+        Part("the await", _awaited),
     ),
 )
 
