@@ -26,6 +26,7 @@ _BOOKS = {
     "expiration.redis": "jobs",
 }
 _JOBS = {"zadd": "schedule", "zrangebyscore": "what is due?", "zrem": "done with it"}
+_UPDATES = {"update_one", "update_many", "replace_one", "find_one_and_update", "find_one_and_replace"}
 _CIRCLED = "①②③④⑤⑥⑦⑧⑨"
 _MADE_UP = "key_"  # keys that the stripe library makes up, where a call names none
 _BEGUN = (Fate.RUNS, Fate.REPLIED)
@@ -302,21 +303,22 @@ def _answered(answer: Answer) -> tuple[str, str]:
 
 def _done(operation: Operation, answer: Answer) -> str:
     """What an operation on documents did, shortly."""
-    subject = _subject(operation.arguments)
-    verb = operation.verb
-    if verb == "insert_one":
-        subject = _brief(operation.arguments)
+    verb, arguments = operation.verb, operation.arguments
+    inserts = verb.startswith("insert")
+    subject = _brief(arguments) if inserts else _subject(arguments)
     if answer.error is not None:
         return f"{verb.split('_')[0]} {subject} → {type(answer.error).__name__}"
-    if verb == "insert_one":
+    if inserts:
         return f"insert {subject}"
-    if verb in ("find_one", "find"):
+    if verb in ("find_one", "find", "distinct"):
         return f"read {subject} → {_brief(answer.value, known=subject)}"
-    if verb == "delete_one":
+    if verb == "count_documents":
+        return f"count {subject} → {answer.value}"
+    if verb in ("delete_one", "delete_many", "find_one_and_delete"):
         return f"delete {subject}"
-    if verb in ("find_one_and_update", "update_one"):
+    if verb in _UPDATES:
         missed = answer.value is None or getattr(answer.value, "matched_count", 1) == 0
-        change = _change(operation.arguments)
+        change = _change(arguments)
         return f"update {subject} → {'no match' if missed and not change.startswith('insert') else change}"
     return _JOBS.get(verb, verb)
 
@@ -331,7 +333,9 @@ def _change(arguments: Any) -> str:
         return f"insert {_brief(operators['$setOnInsert'])}"
     if "$set" in operators:
         return _brief(operators["$set"])
-    return "outbox row gone" if "$pull" in operators else "done"
+    if "$pull" in operators:
+        return "outbox row gone"
+    return "done" if any(name.startswith("$") for name in operators) else _brief(operators)
 
 
 def _subject(arguments: Any) -> str:

@@ -11,19 +11,14 @@ from itertools import count
 from typing import Any, NoReturn, TypeVar, cast
 
 from payments_lab.ports import Ids, Operation, SequentialIds, checkpoint
-from payments_lab.stores.documents import Document, Filter, Sort
+from payments_lab.stores.documents import Document, Filter, Projection, Sort
 
 T = TypeVar("T")
 
 PYMONGO = {
-    "create_index",
-    "insert_one",
-    "find_one",
-    "find",
-    "find_one_and_update",
-    "update_one",
-    "delete_one",
-    "count_documents",
+    *("create_index", "insert_one", "insert_many", "find_one", "find", "count_documents", "distinct"),
+    *("update_one", "update_many", "replace_one", "delete_one", "delete_many"),
+    *("find_one_and_update", "find_one_and_replace", "find_one_and_delete"),
 }
 
 
@@ -85,15 +80,51 @@ class EmbeddedCollection:
         )
 
     async def insert_one(self, document: Document) -> Any:
-        if "_id" not in document:
-            document["_id"] = _object_id(self._ids)
+        self._identify(document)
         return await self._write("insert_one", document, lambda: self._collection.insert_one(document))
 
-    async def find_one(self, filter: Filter | None = None) -> Document | None:
-        return await self._read("find_one", filter, lambda: self._collection.find_one(filter))
+    async def insert_many(self, documents: list[Document]) -> Any:
+        for document in documents:
+            self._identify(document)
+        return await self._write("insert_many", documents, lambda: self._collection.insert_many(documents))
 
-    def find(self, filter: Filter | None = None) -> EmbeddedCursor:
-        return EmbeddedCursor(self, filter or {})
+    async def find_one(self, filter: Filter | None = None, projection: Projection = None) -> Document | None:
+        arguments = filter if projection is None else (filter, projection)
+        return await self._read("find_one", arguments, lambda: self._collection.find_one(filter, projection))
+
+    def find(self, filter: Filter | None = None, projection: Projection = None) -> EmbeddedCursor:
+        return EmbeddedCursor(self, filter or {}, projection)
+
+    async def count_documents(self, filter: Filter) -> int:
+        return await self._read("count_documents", filter, lambda: self._collection.count_documents(filter))
+
+    async def distinct(self, key: str, filter: Filter | None = None) -> list[Any]:
+        return await self._read("distinct", (filter or {}, key), lambda: self._collection.distinct(key, filter))
+
+    async def update_one(self, filter: Filter, update: Mapping[str, Any], *, upsert: bool = False) -> Any:
+        def perform() -> Any:
+            named = self._named(filter, update) if upsert else update
+            return _plain(self._collection.update_one(filter, named, upsert=upsert))
+
+        return await self._write("update_one", (filter, update, upsert), perform)
+
+    async def update_many(self, filter: Filter, update: Mapping[str, Any]) -> Any:
+        return await self._write(
+            "update_many", (filter, update), lambda: _plain(self._collection.update_many(filter, update))
+        )
+
+    async def replace_one(self, filter: Filter, replacement: Mapping[str, Any], *, upsert: bool = False) -> Any:
+        def perform() -> Any:
+            whole = self._identified(filter, replacement) if upsert else replacement
+            return _plain(self._collection.replace_one(filter, whole, upsert=upsert))
+
+        return await self._write("replace_one", (filter, replacement, upsert), perform)
+
+    async def delete_one(self, filter: Filter) -> Any:
+        return await self._write("delete_one", filter, lambda: _plain(self._collection.delete_one(filter)))
+
+    async def delete_many(self, filter: Filter) -> Any:
+        return await self._write("delete_many", filter, lambda: _plain(self._collection.delete_many(filter)))
 
     async def find_one_and_update(
         self, filter: Filter, update: Mapping[str, Any], *, upsert: bool = False, return_document: bool = False
@@ -104,27 +135,28 @@ class EmbeddedCollection:
 
         return await self._write("find_one_and_update", (filter, update, upsert, return_document), perform)
 
-    async def update_one(self, filter: Filter, update: Mapping[str, Any], *, upsert: bool = False) -> Any:
-        def perform() -> Any:
-            named = self._named(filter, update) if upsert else update
-            return _plain(self._collection.update_one(filter, named, upsert=upsert))
+    async def find_one_and_replace(
+        self, filter: Filter, replacement: Mapping[str, Any], *, upsert: bool = False, return_document: bool = False
+    ) -> Document | None:
+        def perform() -> Document | None:
+            whole = self._identified(filter, replacement) if upsert else replacement
+            return self._collection.find_one_and_replace(filter, whole, upsert=upsert, return_document=return_document)
 
-        return await self._write("update_one", (filter, update, upsert), perform)
+        return await self._write("find_one_and_replace", (filter, replacement, upsert, return_document), perform)
 
-    async def delete_one(self, filter: Filter) -> Any:
-        return await self._write("delete_one", filter, lambda: _plain(self._collection.delete_one(filter)))
+    async def find_one_and_delete(self, filter: Filter) -> Document | None:
+        return await self._write("find_one_and_delete", filter, lambda: self._collection.find_one_and_delete(filter))
 
-    async def count_documents(self, filter: Filter) -> int:
-        return await self._read("count_documents", filter, lambda: self._collection.count_documents(filter))
-
-    async def read(self, filter: Filter, sort: Sort, limit: int) -> list[Document]:
+    async def read(
+        self, filter: Filter, sort: Sort, limit: int, projection: Projection = None, skip: int = 0
+    ) -> list[Document]:
         """What a cursor fetches: every match at once, in the given order (by ``_id`` unless told)."""
 
         def perform() -> list[Document]:
-            cursor = self._collection.find(filter).sort(list(sort) or [("_id", 1)])
+            cursor = self._collection.find(filter, projection).sort(list(sort) or [("_id", 1)]).skip(skip)
             return list(cursor.limit(limit) if limit else cursor)
 
-        return await self._read("find", (filter, list(sort), limit), perform)
+        return await self._read("find", (filter, list(sort), limit, projection, skip), perform)
 
     def documents(self) -> list[Document]:
         """Every document, by ``_id``, for a person who looks from outside; no checkpoint is passed."""
@@ -147,14 +179,24 @@ class EmbeddedCollection:
         if documents:
             self._collection.insert_many(documents)
 
+    def _identify(self, document: Document) -> None:
+        """Give a new document an id where it has none, as PyMongo's driver does."""
+        if "_id" not in document:
+            document["_id"] = _object_id(self._ids)
+
     def _named(self, filter: Filter, update: Mapping[str, Any]) -> Mapping[str, Any]:
-        """An upsert's update; the id of a document that it would insert follows from the filter, so runs repeat."""
+        """An upsert's update, with an id for the document that it would insert."""
         inserted: Document = dict(update.get("$setOnInsert", {}))
+        whole = self._identified(filter, inserted)
+        return update if whole is inserted else {**update, "$setOnInsert": whole}
+
+    def _identified(self, filter: Filter, inserted: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What an upsert would insert, with an id that follows from its filter, so that runs repeat."""
         if "_id" in filter or "_id" in inserted or self._collection.find_one(filter) is not None:
-            return update
+            return inserted
         ids = (_derived_id(f"{filter!r} {number}") for number in count())
         unused = next(each for each in ids if self._collection.find_one({"_id": each}) is None)
-        return {**update, "$setOnInsert": {**inserted, "_id": unused}}
+        return {**inserted, "_id": unused}
 
     async def _read(self, verb: str, arguments: Any, perform: Callable[[], T]) -> T:
         return await checkpoint(Operation(self._resource, verb, arguments, writes=False), perform)
@@ -166,14 +208,20 @@ class EmbeddedCollection:
 class EmbeddedCursor:
     """The matches of a ``find``, fetched by one checkpoint when they are first wanted."""
 
-    def __init__(self, collection: EmbeddedCollection, filter: Filter) -> None:
+    def __init__(self, collection: EmbeddedCollection, filter: Filter, projection: Projection = None) -> None:
         self._collection = collection
         self._filter = filter
+        self._projection = projection
         self._sort: Sort = ()
+        self._skip = 0
         self._limit = 0
 
     def sort(self, key_or_list: str | Sort, direction: int | None = None) -> EmbeddedCursor:
         self._sort = [(key_or_list, direction or 1)] if isinstance(key_or_list, str) else key_or_list
+        return self
+
+    def skip(self, skip: int) -> EmbeddedCursor:
+        self._skip = skip
         return self
 
     def limit(self, limit: int) -> EmbeddedCursor:
@@ -181,7 +229,7 @@ class EmbeddedCursor:
         return self
 
     async def to_list(self, length: int | None = None) -> list[Document]:
-        found = await self._collection.read(self._filter, self._sort, self._limit)
+        found = await self._collection.read(self._filter, self._sort, self._limit, self._projection, self._skip)
         return found if length is None else found[:length]
 
     async def __aiter__(self) -> AsyncIterator[Document]:

@@ -82,10 +82,12 @@ async def test_an_upsert_makes_the_same_id_in_every_run_and_none_twice() -> None
         for status in ("open", "closed"):
             await orders.update_one({"status": "open"}, {"$set": {"status": status}}, upsert=True)
         await orders.find_one_and_update({"status": "open"}, {"$set": {"price": 1}}, upsert=True)
+        await orders.replace_one({"status": "late"}, {"status": "late"}, upsert=True)
+        await orders.insert_many([{"status": "new"}])
         ids.append([document["_id"] for document in orders.documents()])
 
     assert ids[0] == ids[1]
-    assert len(set(ids[0])) == 2
+    assert len(set(ids[0])) == 4
 
 
 async def test_the_results_of_updates_and_deletions_are_the_same_in_every_run() -> None:
@@ -119,6 +121,14 @@ async def test_every_call_is_one_checkpoint_with_its_resource_and_whether_it_wri
         await orders.find({}).to_list()
         await orders.update_one({"_id": "a"}, {"$set": {"x": 1}})
         await orders.delete_one({"_id": "a"})
+        await orders.insert_many([{"_id": "b"}])
+        await orders.replace_one({"_id": "b"}, {"x": 1})
+        await orders.distinct("x")
+        await orders.update_many({}, {"$set": {"x": 2}})
+        await orders.find_one_and_replace({"_id": "b"}, {"x": 3})
+        await orders.count_documents({})
+        await orders.find_one_and_delete({"_id": "b"})
+        await orders.delete_many({})
 
     assert [(each.resource, each.verb, each.writes) for each in recorder.operations] == [
         ("payments.orders", "insert_one", True),
@@ -126,4 +136,12 @@ async def test_every_call_is_one_checkpoint_with_its_resource_and_whether_it_wri
         ("payments.orders", "find", False),
         ("payments.orders", "update_one", True),
         ("payments.orders", "delete_one", True),
+        ("payments.orders", "insert_many", True),
+        ("payments.orders", "replace_one", True),
+        ("payments.orders", "distinct", False),
+        ("payments.orders", "update_many", True),
+        ("payments.orders", "find_one_and_replace", True),
+        ("payments.orders", "count_documents", False),
+        ("payments.orders", "find_one_and_delete", True),
+        ("payments.orders", "delete_many", True),
     ]

@@ -50,8 +50,8 @@ class ReadsChecksAndReplaces(HighestVersionWins):
             if order["version"] >= version:
                 return
             read = {"_id": order_id, "version": order["version"]}
-            changed = {"$set": {"status": status.value, "version": version}}
-            if await self.orders.find_one_and_update(read, changed) is not None:
+            replaced = await self.orders.replace_one(read, {**order, "status": status.value, "version": version})
+            if replaced.matched_count:
                 return
 
 

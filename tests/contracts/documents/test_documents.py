@@ -7,7 +7,7 @@ import os
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from payments_lab.stores.connect import connect_mongo
 from payments_lab.stores.documents import Collection
@@ -157,6 +157,70 @@ async def test_a_deleted_document_is_gone(documents: Collection) -> None:
     await documents.delete_one({"_id": "a"})
 
     assert await documents.find_one({"_id": "a"}) is None
+
+
+async def test_a_whole_document_is_replaced_if_it_is_current(documents: Collection) -> None:
+    await documents.insert_one({"_id": "a", "version": 0, "error": "declined"})
+
+    stale = await documents.replace_one({"_id": "a", "version": 7}, {"_id": "a", "version": 8})
+    current = await documents.replace_one({"_id": "a", "version": 0}, {"_id": "a", "version": 1})
+    before = await documents.find_one_and_replace({"_id": "a", "version": 1}, {"version": 2})
+    after = await documents.find_one_and_replace({"_id": "a"}, {"version": 3}, return_document=True)
+
+    assert (stale.matched_count, current.matched_count) == (0, 1)
+    assert (before, after) == ({"_id": "a", "version": 1}, {"_id": "a", "version": 3})
+
+
+async def test_a_document_that_is_not_there_is_put_there_by_replacing_it(documents: Collection) -> None:
+    await documents.replace_one({"_id": "a"}, {"version": 0}, upsert=True)
+    await documents.replace_one({"orderId": "ord_1"}, {"orderId": "ord_1", "version": 1}, upsert=True)
+    made = await documents.find_one_and_replace({"orderId": "x"}, {"orderId": "x"}, upsert=True, return_document=True)
+
+    found = await documents.find({}, {"_id": 0}).sort("version").to_list()
+    assert {"orderId": "x"} in found
+    assert {"version": 0} in found
+    assert {"orderId": "ord_1", "version": 1} in found
+    assert made is not None
+    assert await documents.find_one({"_id": made["_id"]}) == made
+
+
+async def test_many_are_inserted_updated_and_deleted_at_once(documents: Collection) -> None:
+    orders = [{"_id": name, "price": price} for name, price in (("a", 1), ("b", 2), ("c", 3))]
+    await documents.insert_many([*orders, {"price": 4}])
+
+    updated = await documents.update_many({"price": {"$gte": 2}}, {"$set": {"dear": True}})
+    deleted = await documents.delete_many({"_id": {"$in": ["a", "b"]}})
+
+    assert (updated.matched_count, updated.modified_count, deleted.deleted_count) == (3, 3, 2)
+    assert sorted(await documents.distinct("price")) == [3, 4]
+    assert await documents.distinct("price", {"_id": "c"}) == [3]
+    assert await documents.count_documents({"dear": True}) == 2
+
+
+async def test_of_many_with_one_known_already_those_before_it_are_there(documents: Collection) -> None:
+    await documents.insert_one({"_id": "b"})
+
+    with pytest.raises(BulkWriteError):
+        await documents.insert_many([{"_id": "a"}, {"_id": "b"}, {"_id": "c"}])
+
+    assert sorted(await documents.distinct("_id")) == ["a", "b"]
+
+
+async def test_what_is_taken_out_comes_back_once(documents: Collection) -> None:
+    await documents.insert_one({"_id": "a", "price": 1})
+
+    assert await documents.find_one_and_delete({"_id": "a"}) == {"_id": "a", "price": 1}
+    assert await documents.find_one_and_delete({"_id": "a"}) is None
+
+
+async def test_only_some_fields_and_only_some_documents_are_fetched(documents: Collection) -> None:
+    for name, price in (("a", 3), ("b", 1), ("c", 2)):
+        await documents.insert_one({"_id": name, "price": price, "currency": "usd"})
+
+    one = await documents.find_one({"_id": "a"}, {"price": 1})
+    some = await documents.find({}, ["currency"]).sort("price").skip(1).limit(1).to_list()
+
+    assert (one, some) == ({"_id": "a", "price": 3}, [{"_id": "c", "currency": "usd"}])
 
 
 async def test_mongodb_itself_answers_where_one_is_named() -> None:
