@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any
 
 from payments_lab.explore.places import caller, standing
@@ -24,17 +25,24 @@ ONLY_PORTS = "a handler may only use its ports: self.clock, self.ids and what it
 
 _BLOCKS = "which holds up everything else in the process; await asyncio.sleep, or an operation of a port"
 _UNAWAITED = "waits for Stripe without an await, and meanwhile nobody else is served; await create_async, or its like"
+_NETWORK = f"talks to the network by itself; {ONLY_PORTS}, and self.stripe"
 _PROCESS = f"starts a process; {ONLY_PORTS}"
-_FENCED: tuple[tuple[Any, str, str, str], ...] = (
+_FENCED: list[tuple[Any, str, str, str]] = [
     (time, "sleep", "stuck", f"blocks the thread (time.sleep), {_BLOCKS}"),
     (threading.Condition, "wait", "stuck", f"waits for another thread, {_BLOCKS}"),
     (InProcessTransport, "request", "stuck", _UNAWAITED),
     (threading.Thread, "start", "nondeterministic", f"starts a thread; {ONLY_PORTS}"),
     (subprocess.Popen, "__init__", "nondeterministic", _PROCESS),
     (os, "system", "nondeterministic", _PROCESS),
-    (socket.socket, "connect", "nondeterministic", f"talks to the network by itself; {ONLY_PORTS}, and self.stripe"),
-    (socket, "getaddrinfo", "nondeterministic", f"talks to the network by itself; {ONLY_PORTS}, and self.stripe"),
-)
+    (socket.socket, "connect", "nondeterministic", _NETWORK),
+    (socket, "getaddrinfo", "nondeterministic", _NETWORK),
+]
+
+if find_spec("httpx") is not None:
+    import httpx
+
+    # Before its connection is opened, asyncio's own tools are used, which would be told instead.
+    _FENCED.append((httpx.AsyncClient, "send", "nondeterministic", _NETWORK))
 
 # The stripe library asks the operating system for its name, once.
 _MAY_BE_A_LIBRARY_S = frozenset({_PROCESS})

@@ -12,6 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
+import stripe
+
 from tests.explore.services import Naive
 
 
@@ -44,6 +46,11 @@ class StartsAProcess(Naive):
 class CallsTheNetwork(Naive):
     async def before_the_charge(self) -> None:
         urllib.request.urlopen("http://127.0.0.1:9/")  # noqa: ASYNC210 - what the test is about
+
+
+class ChargesByTheLibrarysOwnClient(Naive):
+    async def before_the_charge(self) -> None:
+        await stripe.Charge.list_async(limit=1, api_key="sk_test_of_nobody")
 
 
 class CatchesWhatItIsRefused(Naive):

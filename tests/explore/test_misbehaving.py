@@ -29,6 +29,7 @@ def told(service: Any) -> Report:
         (misbehaving.UsesAPool, "stuck", "waits for another thread"),
         (misbehaving.StartsAProcess, "nondeterministic", "starts a process"),
         (misbehaving.CallsTheNetwork, "nondeterministic", "talks to the network by itself"),
+        (misbehaving.ChargesByTheLibrarysOwnClient, "nondeterministic", "talks to the network by itself"),
         (misbehaving.CatchesWhatItIsRefused, "asyncio", "gather"),
         (misbehaving.TakesATimeout, "asyncio", "timeout"),
         (misbehaving.UsesAGroup, "asyncio", "the current task"),
