@@ -13,9 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar, cast
 
+from payments_lab.explore.awaiting import awaits_noticed
 from payments_lab.explore.fencing import fenced_in
 from payments_lab.explore.places import innermost, standing, where
-from payments_lab.explore.refusing import Refused, refuse
+from payments_lab.explore.refusing import STEP, Refused, refuse
 from payments_lab.explore.watching import TooLate, begin_step, end_step, watched
 from payments_lab.ports import Operation, scheduled_by
 
@@ -56,7 +57,7 @@ class Suspender:
 def under_control() -> Generator[None]:
     """While this lasts, code under test meets our checkpoints, no foreign event loop, and an end to its patience."""
     before = asyncio._get_running_loop()  # pyright: ignore[reportPrivateUsage]
-    with scheduled_by(_SUSPENDER), watched(), fenced_in():
+    with scheduled_by(_SUSPENDER), watched(), fenced_in(), awaits_noticed():
         asyncio._set_running_loop(_LOOP)  # pyright: ignore[reportArgumentType]
         try:
             yield
@@ -68,13 +69,16 @@ def resume(coroutine: Coroutine[Any, Any, Any], answer: Any = None, error: Excep
     """Run to the next checkpoint, or to the end. Must happen :func:`under_control`.
 
     Refused when the coroutine waits for anything but a checkpoint, takes longer than PATIENCE seconds, does what nobody
-    can follow, or would end the whole process.
+    can follow, forgets an await, or would end the whole process. (After an error of its own, what it had still to await
+    is not forgotten.)
     """
     begin_step(PATIENCE)
     try:
         outcome = _step(coroutine, answer, error)
     finally:
         end_step()
+    if STEP.unawaited and not (isinstance(outcome, Finished) and outcome.error):
+        raise Refused("unawaited", STEP.unawaited)
     if isinstance(outcome, Wish | Finished):
         return outcome
     if outcome is None:

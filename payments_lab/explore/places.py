@@ -32,10 +32,15 @@ def where(coroutine: Any) -> str:
 
 
 def at(code: types.CodeType, line: int | None) -> str:
+    """``file:line in function``."""
+    return named(code.co_filename, line, code.co_qualname)
+
+
+def named(filename: str, line: int | None, function: str) -> str:
     """``file:line in function``; a notebook's cell has no file that anybody knows."""
-    place = Path(code.co_filename)
+    place = Path(filename)
     name = "a cell" if place.parent.name.startswith("ipykernel_") else place.name
-    return f"{name}:{line} in {code.co_qualname}"
+    return f"{name}:{line} in {function}"
 
 
 def innermost(error: BaseException) -> str:

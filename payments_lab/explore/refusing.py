@@ -19,10 +19,13 @@ class Refused(BaseException):
 
 
 class _Step(threading.local):
-    """The step of code under test that this thread is in: whether there is one, and what was refused in it."""
+    """The step of code under test that this thread is in: whether there is one, what was refused in it, and what it
+    has let go of without an await.
+    """
 
     under_way: bool = False
     refusal: Refused | None = None
+    unawaited: str = ""
 
 
 STEP = _Step()

@@ -144,6 +144,7 @@ def watched() -> Generator[None]:
 def begin_step(patience: float) -> None:
     """A step of code under test begins; it is refused as "stuck" once it has taken ``patience`` seconds."""
     STEP.refusal = None
+    STEP.unawaited = ""
     STEP.under_way = True
     if _CURRENT.watch is not None:
         _CURRENT.watch.start(patience)

@@ -32,6 +32,22 @@ class CallsStripeWithoutAnAwait(Naive):
         self.stripe.v1.charges.list({"limit": 1})
 
 
+class ForgetsAnAwait(Naive):
+    async def before_the_charge(self) -> None:
+        self.payments.insert_one({"orderId": "ord_1"})
+
+
+class FailsBeforeItAwaits(Naive):
+    """Not forgotten: an error comes between."""
+
+    async def before_the_charge(self) -> None:
+        first, second = self.payments.find_one({}), self.orders.find_one({})
+        await first
+        if await self.payments.count_documents({}) == 0:
+            raise LookupError("nobody has paid yet")
+        await second
+
+
 class UsesAPool(Naive):
     async def before_the_charge(self) -> None:
         with ThreadPoolExecutor(1) as pool:

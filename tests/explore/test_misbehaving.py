@@ -50,6 +50,23 @@ def test_what_cannot_be_explored_is_told_with_its_line(service: Any, kind: str, 
     assert f"in {service.__name__}.before_the_charge" in report.violations[0].message
 
 
+def test_a_forgotten_await_is_told_with_its_line() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        (violation,) = told(misbehaving.ForgetsAnAwait).violations
+
+    assert violation.invariant == "unawaited"
+    assert "in before_the_charge calls insert_one and does not await it" in violation.message
+
+
+def test_what_an_error_kept_from_being_awaited_is_not_forgotten() -> None:
+    with pytest.warns(RuntimeWarning, match="never awaited"):
+        report = told(misbehaving.FailsBeforeItAwaits)
+
+    assert report.violations == []
+    assert "LookupError: nobody has paid yet" in " ".join(report.reasons)
+
+
 def test_a_lock_that_copies_of_a_service_share_is_refused_once_somebody_waits_for_it() -> None:
     (violation,) = verify(misbehaving.SharesALock, scenario="two-clicks").violations
 
