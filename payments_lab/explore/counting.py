@@ -31,7 +31,7 @@ def count_schedules(machine: Machine) -> int:
                 enter(fresh)
                 continue
             ahead = [counts[each] for each in targets if each in counts]
-            counts[state] = sum(ahead) if targets else 1
+            counts[state] = sum(ahead) + schedule.may_end(state)
             walking.discard(state)
             stack.pop()
     return counts[machine.root]

@@ -194,7 +194,7 @@ def play(schedule: Schedule, judge: Judge, invariant: Invariant, choices: Sequen
     else:
         steps = schedule.play(choices)
     end = steps[-1].after if steps else schedule.machine.root
-    if invariant.at_rest and not invariant.endless and schedule.moves(end):
+    if invariant.at_rest and not invariant.endless and not schedule.may_end(end):
         return steps, ""
     return steps, judge.complaint(invariant, end)
 

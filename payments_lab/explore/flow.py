@@ -27,10 +27,13 @@ Bits = NDArray[np.bool_]
 
 
 class Followed(NamedTuple):
-    """Configurations that follow, and for each of them the row of the one that it follows."""
+    """Configurations that follow, and for each of them the row of the one that it follows; and the rows after which
+    nothing does, but for a crash.
+    """
 
     words: Words
     origins: Ints
+    still: Ints
 
 
 class Flow:
@@ -82,6 +85,10 @@ class Flow:
         if len(passing):
             found.append(_added(words, passing, here.passing))
             rows.append(passing)
+        acted = np.zeros(len(words[0]), bool)
+        for each in rows:
+            acted[each] = True
+        still = np.flatnonzero(~acted)
         for crash in self._crashes:
             struck = np.flatnonzero(here.crashes & crash.would_lose(words))
             if len(struck):
@@ -91,9 +98,9 @@ class Flow:
         for each in bites:
             each()
         if not found:
-            return Followed([word[:0] for word in words], np.zeros(0, np.int64))
+            return Followed([word[:0] for word in words], np.zeros(0, np.int64), still)
         together = [np.concatenate(parts) for parts in zip(*found, strict=True)]
-        return Followed(together, np.concatenate(rows))
+        return Followed(together, np.concatenate(rows), still)
 
     def _acting(self, slot: Slot, words: Words, here: _Here) -> Ints:
         machine = self.machine

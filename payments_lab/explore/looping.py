@@ -24,11 +24,14 @@ class Steps:
     def forget(self) -> None:
         self._kept.clear()
 
-    def find_endless(self, ends: Iterable[int], stands_for: Callable[[int], int]) -> int | None:
+    def find_endless(
+        self, ends: Iterable[int], rank: Callable[[int], int], stands_for: Callable[[int], int]
+    ) -> int | None:
         """A configuration from which none of the ``ends`` can be reached; None without one, or if there were too many.
 
-        ``stands_for`` names the configuration that was kept in the place of another. Most steps lead to one that was
-        followed up later, so a walk from the last to the first has hardly anything left to find when it is done again.
+        No fault need ever happen, so an end that takes one more, by ``rank``, is none. ``stands_for`` names the
+        configuration that was kept in the place of another. Most steps lead to one that was followed up later, so a
+        walk from the last to the first has hardly anything left to find when it is done again.
         """
         if not self._all:
             return None
@@ -36,6 +39,9 @@ class Steps:
         known = 0
         while known != (known := len(ending)):
             for state, targets in reversed(self._kept):
-                if state not in ending and any(stands_for(target) in ending for target in targets):
+                if state in ending:
+                    continue
+                here = rank(state)
+                if any(rank(target) == here and stands_for(target) in ending for target in targets):
                     ending.add(state)
         return next((state for state, _ in self._kept if state not in ending), None)

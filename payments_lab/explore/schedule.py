@@ -48,7 +48,7 @@ class Schedule:
         self._known: dict[int, list[Move]] = {}
 
     def moves(self, state: int) -> list[Move]:
-        """All that may happen next, the uneventful first; nothing when the story is over."""
+        """All that may happen next, the uneventful first; see :meth:`may_end`."""
         if state not in self._known:
             self._known[state] = self.find(state)
         return self._known[state]
@@ -59,11 +59,16 @@ class Schedule:
         tick = machine.tick
         slots = [slot for slot in machine.slots if slot.of(state) or (tick is not None and slot is tick.slot)]
         found = [move for slot in slots for move in self._moves_of(state, slot) if move.add or move.spawns]
-        others = [machine.time_passes(state), *(machine.crash(state, name) for name in machine.mortal)]
-        found += [move for move in others if move is not None]
+        passing = machine.time_passes(state)
+        found += [passing] if passing is not None else []
+        crashes = [move for name in machine.mortal if (move := machine.crash(state, name)) is not None]
         if not found and machine.is_at_rest(state):
-            return machine.rest(state)
-        return sorted(found, key=self._order)
+            return [*machine.rest(state), *crashes]
+        return sorted([*found, *crashes], key=self._order)
+
+    def may_end(self, state: int) -> bool:
+        """Whether the story is over when nobody crashes any more; 0 is then to leave it at that."""
+        return all(move.kind is Kind.CRASH for move in self.moves(state))
 
     def play(self, choices: Sequence[int], over: Callable[[int], bool] = lambda state: False) -> list[Step]:
         """The story of a list of choices, up to its end, to the first configuration that is ``over``, or until it goes
@@ -75,18 +80,19 @@ class Schedule:
         while not over(state) and len(steps) < LONGEST and state not in seen:
             if len(steps) >= len(choices):
                 seen.add(state)
-            moves = self.moves(state)
-            if not moves:
-                break
+            moves = [None, *self.moves(state)] if self.may_end(state) else self.moves(state)
             choice = choices[len(steps)] % len(moves) if len(steps) < len(choices) else 0
-            after = self.machine.follow(state, moves[choice])
-            steps.append(Step(choice, len(moves), state, moves[choice], after))
+            move = moves[choice]
+            if move is None:
+                break
+            after = self.machine.follow(state, move)
+            steps.append(Step(choice, len(moves), state, move, after))
             state = after
         return steps
 
     def between(self, before: int, after: int) -> int:
         """The choice that leads from one configuration to the next."""
-        for choice, move in enumerate(self.moves(before)):
+        for choice, move in enumerate(self.moves(before), self.may_end(before)):
             if self.machine.follow(before, move) == after:
                 return choice
         raise LookupError("no single step leads from the one configuration to the other")

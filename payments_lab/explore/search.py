@@ -161,10 +161,10 @@ class Search:
         return islice(self.parents, 0, None, len(self.parents) // count + 1)
 
     def find_endless(self) -> int | None:
-        """A configuration from which no end can be reached, if there is one."""
+        """A configuration from which no end can be reached without a fault, if there is one."""
         if self._strokes is not None:
             return self._strokes.find_endless()
-        return self._steps.find_endless(self.ends, self.stands_for)
+        return self._steps.find_endless(self.ends, self.rank, self.stands_for)
 
     def visit(self, state: int) -> list[int]:
         """What follows ``state``; it is watched like any configuration that a search meets."""
@@ -322,9 +322,9 @@ class Search:
         passing = machine.time_passes(state)
         if passing is not None:
             targets.append(state + passing.add)
+        targets = targets or self.at_rest(state)
         if machine.surroundings(state).crashes:
             targets += self._crashed(state)
-        targets = targets or self.at_rest(state)
         self.transitions += len(targets)
         return targets
 
@@ -339,7 +339,9 @@ class Search:
         self._bites[kind] += times
 
     def at_rest(self, state: int) -> list[int]:
-        """What follows although nobody acts: what a tick or a recovery would still change. Else it is an end."""
+        """What follows although nobody acts: what a tick or a recovery would still change. Else it is an end, be it
+        that somebody may still crash.
+        """
         machine = self.machine
         if machine.is_at_rest(state):
             moves = machine.rest(state)

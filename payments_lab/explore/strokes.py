@@ -92,7 +92,7 @@ class Strokes:
             yield self._state(int(number))
 
     def find_endless(self) -> int | None:
-        """A configuration from which no end can be reached; None when there is none, or too many edges to tell.
+        """A configuration from which no end can be reached without a fault; None when there is none, or too many edges.
 
         Most steps lead to a configuration that was followed up later, so a walk from the last to the first has hardly
         anything left to find when it is done again.
@@ -113,8 +113,8 @@ class Strokes:
         """The next level of those with the same number of faults; others are put into their layers."""
         found: list[Ints] = []
         for start in range(0, len(level), STROKE):
-            new = self._stroke(level[start : start + STROKE])
-            ranks = self._ranks_of(new)
+            new = self._stroke(level[start : start + STROKE], rank)
+            ranks = self._ranks_of(self._seen[new])
             for each in np.unique(ranks):
                 (found if each == rank else layers.setdefault(int(each), [])).append(new[ranks == each])
             self.frontier = len(level) - start + sum(map(len, found))
@@ -122,8 +122,8 @@ class Strokes:
                 return level[:0], True
         return self._uncovered(np.concatenate(found)) if found else level[:0], False
 
-    def _stroke(self, numbers: Ints) -> Ints:
-        """Follow some configurations up; the numbers of those that are new."""
+    def _stroke(self, numbers: Ints, rank: int) -> Ints:
+        """Follow some configurations of a rank up; the numbers of those that are new."""
         while True:
             try:
                 words, origins, ended = self._follow(numbers)
@@ -136,15 +136,14 @@ class Strokes:
         self.states += len(numbers)
         self.transitions += len(targets)
         self._ends += [int(each) for each in numbers[ended]]
-        self._note(numbers[origins], targets)
+        self._note(numbers[origins], targets, words, rank)
         self._look([word[new] for word in words])
         return targets[new]
 
     def _follow(self, numbers: Ints) -> tuple[Words, Ints, Ints]:
-        """What follows, the rows from which it does, and the rows after which nothing does."""
+        """What follows, the rows from which it does, and the rows after which nothing does, but for a crash."""
         held = self._seen[numbers]
-        words, origins = self._flow.follow(held)
-        still = np.flatnonzero(np.bincount(origins, minlength=len(numbers)) == 0)
+        words, origins, still = self._flow.follow(held)
         ended: list[int] = []
         for row in still:
             targets = self._walker.at_rest(self._packing.unpack(int(word[row]) for word in held))
@@ -156,15 +155,16 @@ class Strokes:
             origins = np.concatenate([origins, np.full(len(targets), row)])
         return words, origins, np.array(ended, np.int64)
 
-    def _note(self, origins: Ints, targets: Ints) -> None:
-        """Keep the edges, for whoever asks whether every story ends."""
+    def _note(self, origins: Ints, targets: Ints, words: Words, rank: int) -> None:
+        """Keep the edges on which no fault happens, for whoever asks whether every story ends."""
         if self._edges is None:
             return
-        self._edge_count += len(targets)
+        uneventful = np.flatnonzero(self._ranks_of(words) == rank)
+        self._edge_count += len(uneventful)
         if self._edge_count > MOST_EDGES:
             self._edges = None
             return
-        self._edges.append((origins.astype(np.int32), targets.astype(np.int32)))
+        self._edges.append((origins[uneventful].astype(np.int32), targets[uneventful].astype(np.int32)))
 
     def _look(self, words: Words) -> None:
         """Show the walker every state of the engines that was not there before."""
@@ -176,11 +176,11 @@ class Strokes:
 
     # faults
 
-    def _ranks_of(self, numbers: Ints) -> Ints:
+    def _ranks_of(self, words: Words) -> Ints:
         machine = self._machine
         for environment in range(len(self._ranks), len(machine.environments)):
             self._ranks.append(self._walker.rank(machine.environment.step(0, environment)))
-        return np.array(self._ranks, np.int64)[self._environments(self._seen[numbers])]
+        return np.array(self._ranks, np.int64)[self._environments(words)]
 
     def _environments(self, words: Words) -> Ints:
         return self._packing.get(words, self._machine.environment)

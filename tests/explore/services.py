@@ -11,8 +11,10 @@ from datetime import datetime
 from typing import Any
 
 from payments_lab import NotYet, PaymentsService
+from payments_lab.explore.zoo import NaivePaymentsService
 from payments_lab.shop.errors import AlreadyPaid, OrderIsCancelled, OrderNotFound
 from payments_lab.shop.events import OrderCompleted, PaymentCreated
+from payments_lab.shop.payments import Payment
 
 
 class Naive(PaymentsService):
@@ -136,6 +138,32 @@ class Remembers(Naive):
         return await super().create_charge(
             order_id=order_id, token=token, user_id=user_id, idempotency_key=idempotency_key
         )
+
+
+class PublishesAfterARestart(NaivePaymentsService):
+    """Notes in its memory what is to be published, and leaves it there: only a crash makes its recovery publish it."""
+
+    def __init__(self, ports: Any) -> None:
+        super().__init__(ports)
+        self.unpublished: list[str] = []
+
+    async def announce(self, payment: Payment) -> None:
+        self.unpublished.append(payment.id)
+
+    async def recover(self) -> int:
+        for document in await self.payments.find({"_id": {"$nin": self.unpublished}, "published": None}).to_list():
+            event = PaymentCreated(id=document["_id"], order_id=document["orderId"], stripe_id=document["stripeId"])
+            await self.bus.publish(event.subject, event.to_bytes(), message_id=event.id)
+            await self.payments.update_one({"_id": event.id}, {"$set": {"published": True}})
+        return 0
+
+
+class WaitsForAnAnswer(NaivePaymentsService):
+    """Asks again and again for what nobody writes."""
+
+    async def announce(self, payment: Payment) -> None:
+        while await self.payments.find_one({"_id": payment.id, "agreed": True}) is None:  # noqa: ASYNC110 - it is wrong
+            await asyncio.sleep(1)
 
 
 class Logs(Naive):

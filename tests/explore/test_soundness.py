@@ -107,17 +107,18 @@ def every_schedule(machine: Machine) -> Iterator[list[int]]:
         choices = waiting.pop()
         state = machine.root
         for choice in choices:
-            state = machine.follow(state, schedule.moves(state)[choice])
-        moves = schedule.moves(state)
-        if not moves:
+            state = machine.follow(state, schedule.moves(state)[choice - schedule.may_end(state)])
+        may_end = schedule.may_end(state)
+        if may_end:
             yield choices
-        waiting += [[*choices, choice] for choice in range(len(moves))]
+        waiting += [[*choices, choice + may_end] for choice in range(len(schedule.moves(state)))]
 
 
 @pytest.mark.parametrize(
     ("service", "faults"),
     [
         (NaivePaymentsService, Faults(crashes=1, retries=0)),
+        (Remembers, Faults(crashes=1, retries=0)),
         (NaivePaymentsService, Faults(lost_replies=1, retries=0)),
         (NaivePaymentsService, Faults(duplicates=1, retries=0)),
     ],

@@ -130,7 +130,7 @@ def test_what_follows_many_is_what_follows_each() -> None:
         packing = Packing(machine)
         flow = Flow(machine, packing, search.entry, search.looks_at, search.bitten)
         following = {state: targets for state in search.parents if (targets := search.visit(state))}
-        words, origins = flow.follow(packing.pack([*following]))
+        words, origins, _ = flow.follow(packing.pack([*following]))
         reached: list[list[int]] = [[] for _ in following]
         for row, origin in enumerate(origins):
             reached[origin].append(packing.unpack(int(word[row]) for word in words))

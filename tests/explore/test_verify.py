@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from payments_lab import Faults, PaymentsService, verify
 from payments_lab.explore import SCENARIOS, Evidence, Invariant, Pay, Scenario, StaleToken, replay
 from payments_lab.explore.coroutines import under_control
+from payments_lab.explore.search import Limits
 from payments_lab.explore.zoo import NaivePaymentsService
 from tests.explore import services
 from tests.explore.services import Naive
@@ -263,6 +265,31 @@ def test_a_handler_that_goes_round_for_ever_is_stuck() -> None:
 
     assert report.violations[0].invariant == "nothing-is-stuck"
     assert "never done" in report.violations[0].message
+
+
+@pytest.mark.parametrize("faults", [Faults(crashes=1, retries=0), Faults(lost_replies=1, retries=0)], ids=Faults.words)
+@pytest.mark.parametrize("narrow", [0, 20_000])
+def test_a_client_who_waits_for_ever_is_stuck_although_a_fault_would_end_it(
+    faults: Faults, narrow: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("payments_lab.explore.verification.Limits", partial(Limits, narrow=narrow))
+    one_click = Scenario("one-click", (Pay(key="click-1"),), known=True)
+    report = verify(services.WaitsForAnAnswer, scenario=one_click, faults=faults, invariants=["nothing-is-stuck"])
+
+    assert report.verdict == "violated"
+    assert "ada-1" in report.violations[0].message
+
+
+def test_what_a_crash_would_mend_is_wrong_without_one() -> None:
+    """A service with something in its memory may crash when all is done, and need not."""
+    faults = Faults(crashes=1, retries=0)
+    (violation,) = verify(
+        services.PublishesAfterARestart, scenario="stranger", faults=faults, invariants=["paid-order-completes"]
+    ).violations
+
+    assert "crash" not in violation.diagram().text()
+    assert violation.choices == ()
+    assert verify(services.PublishesAfterARestart, scenario="stranger", invariants=["paid-order-completes"]).violations
 
 
 # greens that prove nothing
