@@ -26,10 +26,10 @@ def awaits_noticed() -> Generator[None]:
         warnings.filterwarnings("always", message="coroutine .* was never awaited", category=RuntimeWarning)
         show: Any = warnings.showwarning
 
-        def note(message: Warning | str, *arguments: Any, **named: Any) -> None:
+        def note(message: Warning | str, *arguments: Any, **more: Any) -> None:
             said = _SAID.match(str(message))
             if said is None or not STEP.under_way or not _is_under_test(said["file"]):
-                show(message, *arguments, **named)
+                show(message, *arguments, **more)
                 return
             STEP.unawaited = STEP.unawaited or _words(said)
 

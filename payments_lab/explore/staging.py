@@ -8,6 +8,7 @@ same end here is no artefact of the explorer's memory.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
+from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -51,12 +52,13 @@ _AT_ONCE = _AtOnce()
 
 @dataclass(slots=True)
 class _Acting:
-    """A task under way: its coroutine, what it waits for, and an answer that is on its way to it."""
+    """A task under way: its coroutine and its context, what it waits for, and an answer that is on its way to it."""
 
     coroutine: Coroutine[Any, Any, Any]
     label: str
     source: Source
     counts: dict[str, int] = field(default_factory=dict[str, int])
+    context: Context = field(default_factory=copy_context)
     wish: Wish | None = None
     answer: tuple[Any, Exception | None] | None = None
 
@@ -294,7 +296,7 @@ class Stage:
         value, error = answer or (None, None)
         while True:
             self.ids.task, self.ids.counts = acting.label, acting.counts
-            outcome = resume(acting.coroutine, value, error)
+            outcome = acting.context.run(resume, acting.coroutine, value, error)
             if isinstance(outcome, Finished):
                 if acting.source.role is Role.REQUEST:
                     self.answers[acting.source.what] = outcome_of_request(outcome)

@@ -7,6 +7,7 @@ been through, so the explorer need not tell them apart.
 
 from __future__ import annotations
 
+import decimal
 import enum
 import gc
 import types
@@ -268,6 +269,10 @@ def _builtin(value: types.BuiltinFunctionType) -> Iterable[Any]:
     return (value.__name__, value.__self__)
 
 
+def _repr(value: object) -> Iterable[Any]:
+    return (repr(value),)
+
+
 def _cell(value: types.CellType) -> Iterable[Any]:
     try:
         return (value.cell_contents,)
@@ -286,4 +291,5 @@ _LOOKS: dict[type[Any], Callable[[Any], Iterable[Any]]] = {
     types.CellType: _cell,
     partial: _partial,
     types.BuiltinFunctionType: _builtin,
+    decimal.Context: _repr,
 }

@@ -10,6 +10,7 @@ from __future__ import annotations
 import reprlib
 from collections.abc import Callable, Coroutine, Hashable
 from contextlib import AbstractContextManager, suppress
+from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -92,11 +93,12 @@ class Node:
 
 @dataclass(slots=True)
 class _Running:
-    """A real coroutine that stands at some node."""
+    """A real coroutine that stands at some node, in a context of its own, as an event loop's task has one."""
 
     coroutine: Coroutine[Any, Any, Any]
     answered: Callable[[], str] | None
-    counts: dict[str, int]
+    counts: dict[str, int] = field(default_factory=dict[str, int])
+    context: Context = field(default_factory=copy_context)
 
 
 class Tasks:
@@ -229,7 +231,9 @@ class Tasks:
 
     def _stands(self, running: _Running) -> Hashable:
         answered = running.answered() if running.answered else ""
-        return self._standing.key(running.coroutine, answered, running.counts) if self._merge else None
+        if not self._merge:
+            return None
+        return self._standing.key(running.coroutine, answered, running.counts, _own_variables(running.context))
 
     def _keep(self, node: Node, running: _Running) -> None:
         if len(self._running) > MOST_KEPT:
@@ -238,7 +242,7 @@ class Tasks:
 
     def _start(self, script: int) -> _Running:
         coroutine, answered = self.scripts[script].start()
-        return _Running(coroutine, answered, {})
+        return _Running(coroutine, answered)
 
     def _step_again(self, running: _Running, node: Node) -> None:
         """Tell the coroutine what ``node`` was told, and see to it that it does what it did then."""
@@ -271,9 +275,15 @@ class Tasks:
         self.clock.was_read = False
         self.steps += 1
         if node.answer is None:
-            return resume(running.coroutine)
+            return running.context.run(resume, running.coroutine)
         told = self.answers[node.answer].fresh()
-        return resume(running.coroutine, told.value, told.error)
+        return running.context.run(resume, running.coroutine, told.value, told.error)
+
+
+def _own_variables(context: Context) -> dict[tuple[str, int], Any]:
+    """The context variables that a task has set for itself."""
+    others = copy_context()
+    return {(var.name, id(var)): value for var, value in context.items() if others.get(var, context) is not value}
 
 
 def _key(operation: Operation) -> Hashable:

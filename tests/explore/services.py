@@ -7,6 +7,7 @@ import logging
 import random
 import threading
 import time
+from contextvars import ContextVar
 from datetime import datetime
 from typing import Any
 
@@ -164,6 +165,32 @@ class WaitsForAnAnswer(NaivePaymentsService):
     async def announce(self, payment: Payment) -> None:
         while await self.payments.find_one({"_id": payment.id, "agreed": True}) is None:  # noqa: ASYNC110 - it is wrong
             await asyncio.sleep(1)
+
+
+_request: ContextVar[str | None] = ContextVar("request", default=None)
+
+
+class KnowsItsRequest(PaymentsService):
+    """Keeps the client's key in a context variable, as whoever logs or traces requests does."""
+
+    async def create_charge(self, **asked: Any) -> Any:
+        assert _request.get() is None
+        _request.set(asked["idempotency_key"])
+        payment = await super().create_charge(**asked)
+        assert _request.get() == asked["idempotency_key"]
+        return payment
+
+
+class ChargesByTheStatus(PaymentsService):
+    """Two tasks of it may stand at the same line, and differ in nothing but a context variable."""
+
+    async def create_charge(
+        self, *, order_id: str, token: str, user_id: str, idempotency_key: str | None = None
+    ) -> Any:
+        _request.set((await self.orders.find_one({"_id": order_id}) or {}).get("status"))
+        await self.payments.find_one({})
+        amount = 2000 if _request.get() == "created" else 100
+        await self.stripe.v1.charges.create_async({"amount": amount, "currency": "usd", "source": token})
 
 
 class Logs(Naive):

@@ -29,7 +29,7 @@ from payments_lab.explore.standing import Standing
 from payments_lab.explore.tasks import Tasks
 from payments_lab.explore.world import Services
 from payments_lab.explore.zoo import BUGS, NaivePaymentsService
-from tests.explore.services import Naive, Remembers
+from tests.explore.services import ChargesByTheStatus, Naive, Remembers
 
 CLICK = Scenario("click", (Pay(key="click-1"),), known=True)
 CLICK_OR_CANCEL = Scenario("click-or-cancel", (Pay(key="click-1"), Cancel()), known=True)
@@ -42,6 +42,7 @@ SERVICES: dict[str, type[PaymentsService]] = {
     "naive": NaivePaymentsService,
     "naiver": Naive,
     "remembers": Remembers,
+    "by-the-status": ChargesByTheStatus,
     **{bug.name: bug.service for bug in BUGS if bug.orders is None},
 }
 SMALL = ("two-clicks", "pay-and-cancel", "pay-and-expire", "second-card", "stranger")
@@ -168,6 +169,7 @@ CASES = [
     *itertools.product(["hardened", "naive", "naiver", "remembers"], SMALL, [Faults()]),
     *itertools.product(["hardened", "naive", "remembers"], ["two-clicks", "stranger"], [Faults(crashes=1)]),
     *itertools.product(["hardened", "naive"], ["stranger"], [Faults(duplicates=1, lost_replies=1)]),
+    ("by-the-status", "pay-and-cancel", Faults()),
     ("naive", "second-card", Faults(crashes=1, duplicates=1, lost_replies=1)),
     ("hardened", "second-card", Faults(crashes=1, lost_replies=1)),
     ("naive", "two-orders", Faults()),

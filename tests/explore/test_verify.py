@@ -280,6 +280,12 @@ def test_a_client_who_waits_for_ever_is_stuck_although_a_fault_would_end_it(
     assert "ada-1" in report.violations[0].message
 
 
+def test_each_request_has_context_variables_of_its_own() -> None:
+    report = verify(services.KnowsItsRequest, scenario="two-clicks", faults=ONE_OF_EACH)
+
+    assert report.verdict == "holds", report.violations
+
+
 def test_what_a_crash_would_mend_is_wrong_without_one() -> None:
     """A service with something in its memory may crash when all is done, and need not."""
     faults = Faults(crashes=1, retries=0)
