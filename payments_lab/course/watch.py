@@ -13,6 +13,8 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TypeVar
 
+from payments_lab.interrupting import is_delicate
+
 T = TypeVar("T")
 
 PATIENCE = 3.0
@@ -50,7 +52,7 @@ def an_end() -> Generator[None]:
     """Stuck, once what runs meanwhile has used the processor for PATIENCE seconds and is in a cell; in the main thread.
 
     The processor's time is counted and not the clock's, so a busy machine makes nobody impatient, and the explorer's
-    own watch goes on beside this one. An import is let come to its end: half of a module is worse than a loop.
+    own watch goes on beside this one. An import is let come to its end.
     """
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
         yield
@@ -86,7 +88,7 @@ def without_waiting(work: Callable[[], T]) -> tuple[T, list[str]]:
 def _ring(_signal: int, frame: types.FrameType | None) -> None:
     line = ""
     while frame is not None:
-        if frame.f_code.co_filename.startswith("<frozen importlib"):
+        if is_delicate(frame.f_code.co_filename):
             return
         line = line or cell_line(frame.f_code.co_filename, frame.f_lineno)
         frame = frame.f_back

@@ -19,6 +19,7 @@ from typing import Any
 
 from payments_lab.explore.places import standing
 from payments_lab.explore.refusing import STEP, Refused
+from payments_lab.interrupting import is_delicate
 
 _LOOK_EVERY = 0.02
 _HANDLES = opcode.opmap["PUSH_EXC_INFO"]
@@ -50,7 +51,7 @@ class _Alarm:
             signal.signal(signal.SIGALRM, before)
 
     def _ring(self, _signal: int, frame: types.FrameType | None) -> None:
-        if not STEP.under_way or frame is None or frame.f_code.co_filename in _OURS:
+        if not STEP.under_way or frame is None or not _may_be_interrupted(frame):
             return
         if STEP.refusal is not None:
             _leave_the_handler(frame, STEP.refusal)
@@ -112,6 +113,8 @@ class _Keeper:
             with self._lock:
                 if self._deadline and time.monotonic() > self._deadline:
                     frame = sys._current_frames().get(self._watched)  # pyright: ignore[reportPrivateUsage]
+                    if frame is not None and not _may_be_interrupted(frame):
+                        continue
                     self._late = self._late or _stuck(frame, self._patience)
                     self._interrupt()
 
@@ -158,6 +161,18 @@ def end_step() -> None:
     if STEP.refusal is not None:
         refusal, STEP.refusal = STEP.refusal, None
         raise refusal
+
+
+def _may_be_interrupted(frame: types.FrameType) -> bool:
+    """Not in our own code around a step, nor at a delicate place within it."""
+    if frame.f_code.co_filename in _OURS:
+        return False
+    inner: types.FrameType | None = frame
+    while inner is not None and inner.f_code.co_filename not in _OURS:
+        if is_delicate(inner.f_code.co_filename):
+            return False
+        inner = inner.f_back
+    return True
 
 
 def _leave_the_handler(frame: types.FrameType, refusal: Refused) -> None:

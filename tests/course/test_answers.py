@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -130,6 +132,22 @@ def test_what_catches_everything_does_not_catch_the_end_of_patience() -> None:
     body = "while True:\n            try: await self.save(delivery)\n            except Exception: pass"
 
     assert attempt(find(CLASS), listener(body))[0].ended is False
+
+
+def test_a_tool_that_measures_coverage_is_let_finish_and_keeps_no_lock() -> None:
+    steps: list[str] = []
+    tool = (
+        "def measure():\n    steps.append('begun')\n    end = process_time() + 0.2\n"
+        "    while process_time() < end: pass\n    steps.append('done')"
+    )
+    names = {"steps": steps, "process_time": time.process_time}
+    exec(compile(tool, os.sep.join(["", "lib", "coverage", "collector.py"]), "exec"), names)
+    cell = "while True:\n    measure()\n    for _ in range(5_000_000): pass"
+
+    with pytest.raises(watch.Stuck), watch.an_end():
+        exec(compile(cell, watch.cell_name("a", cell), "exec"), names)
+
+    assert steps.count("begun") == steps.count("done") > 0
 
 
 # Tests of one's own

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 import threading
@@ -30,6 +31,26 @@ class WaitsForAnotherThread(Naive):
 class CallsStripeWithoutAnAwait(Naive):
     async def before_the_charge(self) -> None:
         self.stripe.v1.charges.list({"limit": 1})
+
+
+MEASURED: list[str] = []
+_TOOL = """
+def measure():
+    MEASURED.append("begun")
+    end = process_time() + 0.2
+    while process_time() < end: pass
+    MEASURED.append("done")
+"""
+_NAMES: dict[str, Any] = {"MEASURED": MEASURED, "process_time": time.process_time}
+exec(compile(_TOOL, os.sep.join(["", "lib", "coverage", "collector.py"]), "exec"), _NAMES)
+
+
+class SpinsWhileItIsMeasured(Naive):
+    async def before_the_charge(self) -> None:
+        while True:
+            _NAMES["measure"]()
+            for _ in range(5_000_000):
+                pass
 
 
 class ForgetsAnAwait(Naive):

@@ -88,6 +88,15 @@ def test_a_loop_that_catches_everything_ends_all_the_same(monkeypatch: pytest.Mo
     assert "SpinsAndCatchesEverything.before_the_charge has not come to its next await" in violation.message
 
 
+def test_a_tool_that_measures_coverage_is_let_finish(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("payments_lab.explore.coroutines.PATIENCE", 0.1)
+
+    (violation,) = told(misbehaving.SpinsWhileItIsMeasured).violations
+
+    assert violation.invariant == "stuck"
+    assert misbehaving.MEASURED.count("begun") == misbehaving.MEASURED.count("done") > 0
+
+
 def test_a_loop_without_end_ends_in_any_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("payments_lab.explore.coroutines.PATIENCE", 0.2)
     found: list[Report] = []
