@@ -9,7 +9,7 @@ import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from payments_lab.garbage import without_garbage_collection
+from payments_lab.garbage import loading
 
 if TYPE_CHECKING:
     from payments_lab.explore.faults import Faults
@@ -40,7 +40,7 @@ logging.getLogger("payments_lab").addHandler(logging.NullHandler())
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'payments_lab' has no attribute {name!r}")
-    with without_garbage_collection():
+    with loading():
         return getattr(import_module(_HOMES[name]), name)
 
 

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from payments_lab import __version__
 from payments_lab.commands import WRONG_USE, WrongUse
-from payments_lab.garbage import without_garbage_collection
+from payments_lab.garbage import loading
 
 # The list must be quick to print, so it holds each line of help itself; a test holds it equal to the modules' own.
 COMMANDS = {
@@ -60,7 +60,7 @@ def available() -> list[str]:
 
 def load(name: str) -> Command:
     """The module behind a command."""
-    with without_garbage_collection():
+    with loading():
         command: Command = import_module(f"payments_lab.commands.{name}")  # pyright: ignore[reportAssignmentType]
     return command
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def without_garbage_collection() -> Generator[None]:
-    """No walks over all objects while many are made that stay: modules, classes, the numbers of a search."""
+    """No walks over all objects while a search makes millions of numbers and no cycles."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -17,3 +17,18 @@ def without_garbage_collection() -> Generator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+@contextmanager
+def loading() -> Generator[None]:
+    """Modules and classes are loaded, which stay: no walks over all objects meanwhile, nor one for them afterwards."""
+    with without_garbage_collection():
+        yield
+        _grow_old()
+
+
+def _grow_old() -> None:
+    """All objects count as old ones from now on. Whoever has frozen some keeps them frozen, and the others young."""
+    if not gc.get_freeze_count():
+        gc.freeze()
+        gc.unfreeze()

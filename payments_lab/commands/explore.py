@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from payments_lab.commands import WrongUse
-from payments_lab.garbage import without_garbage_collection
+from payments_lab.garbage import loading
 
 if TYPE_CHECKING:
     from payments_lab.explore.report import Report
@@ -79,7 +79,7 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _report(arguments: argparse.Namespace) -> Report:
-    with without_garbage_collection():
+    with loading():
         from payments_lab.explore import SCENARIOS, Faults, verify
         from payments_lab.explore.replaying import load_class
         from payments_lab.explore.verification import NoService

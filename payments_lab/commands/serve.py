@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from payments_lab.commands import WrongUse
-from payments_lab.garbage import without_garbage_collection
+from payments_lab.garbage import loading
 
 if TYPE_CHECKING:
     import uvicorn
@@ -48,7 +48,7 @@ def add_engines(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    with without_garbage_collection():
+    with loading():
         settings = settings_of(arguments)
     _check_port(arguments.host, arguments.port)
     asyncio.run(_serve(arguments, settings))
@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _serve(arguments: argparse.Namespace, settings: Settings) -> None:
-    with without_garbage_collection():
+    with loading():
         server = await _open(arguments, settings)
     # What is there by now stays; no request waits until the collector has walked it.
     gc.freeze()

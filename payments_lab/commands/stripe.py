@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from payments_lab.commands import GOOD, WrongUse
-from payments_lab.garbage import without_garbage_collection
+from payments_lab.garbage import loading
 
 if TYPE_CHECKING:
     from payments_lab.local_stripe import LocalStripe
@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not 0 <= arguments.port <= 65535:
         raise WrongUse(f"{arguments.port} is no port; ports go from 0 to 65535")
     try:
-        with without_garbage_collection():
+        with loading():
             from payments_lab.local_stripe import LocalStripe
             from payments_lab.local_stripe.server import StripeApp
             from payments_lab.local_stripe.serving import MovedClock, open_socket, serve
