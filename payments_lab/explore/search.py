@@ -127,6 +127,7 @@ class Search:
         self._strokes: Strokes | None = None
         self._steps = Steps()
         self._richer: dict[int, tuple[int, ...]] = {}
+        self._ranks: dict[int, int] = {}
 
     def __len__(self) -> int:
         """How many configurations were met."""
@@ -282,7 +283,11 @@ class Search:
 
     def rank(self, state: int) -> int:
         """How many faults have happened, as a number that only grows."""
-        return -sum(_budget(self.machine.surroundings(state)))
+        number = self.machine.environment.of(state)
+        known = self._ranks.get(number)
+        if known is None:
+            known = self._ranks[number] = -sum(_budget(self.machine.environments.values[number]))
+        return known
 
     def richer(self, number: int) -> tuple[int, ...]:
         """What turns a configuration with this environment into the same one with more faults still to come."""
