@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+import payments_lab
 from payments_lab.garbage import loading, without_garbage_collection
 
 
@@ -65,3 +66,11 @@ def test_an_error_brings_the_collector_back() -> None:
         raise LookupError
 
     assert gc.isenabled()
+
+
+def test_a_name_of_the_package_is_loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = payments_lab.Lab
+    monkeypatch.delattr(payments_lab, "__getattr__")
+
+    assert payments_lab.Lab is first
+    assert len(dir(payments_lab)) == len(set(dir(payments_lab)))

@@ -6,10 +6,9 @@ Source: https://redis.readthedocs.io/en/stable/commands.html (zadd, zrangebyscor
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any, Protocol
 
-from payments_lab.garbage import loading
 from payments_lab.ports import Operation, checkpoint
 
 
@@ -21,13 +20,6 @@ class SortedSets(Protocol):
     async def zrem(self, name: str, *values: str) -> Any: ...
 
 
-@cache
-def _fakeredis() -> Any:
-    with loading():
-        import fakeredis
-    return fakeredis
-
-
 class EmbeddedRedis:
     """fakeredis behind awaitable methods: every call is one checkpoint on the resource ``<name>.redis``."""
 
@@ -36,7 +28,8 @@ class EmbeddedRedis:
 
     @cached_property
     def _redis(self) -> Any:
-        fakeredis = _fakeredis()
+        import fakeredis
+
         return fakeredis.FakeStrictRedis(decode_responses=True, server=fakeredis.FakeServer())
 
     @property
