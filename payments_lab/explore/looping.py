@@ -11,18 +11,19 @@ class Steps:
     """What follows each configuration of a search, as long as there are at most LARGEST of them."""
 
     def __init__(self) -> None:
-        self._kept: list[tuple[int, Sequence[int]]] = []
-        self._all = True
+        self._kept: list[tuple[int, Sequence[int]]] | None = []
 
     def note(self, state: int, targets: Sequence[int]) -> None:
-        if len(self._kept) < LARGEST:
-            self._kept.append((state, targets))
-        else:
+        if self._kept is None:
+            return
+        if len(self._kept) == LARGEST:
             self.forget()
-            self._all = False
+            return
+        self._kept.append((state, targets))
 
     def forget(self) -> None:
-        self._kept.clear()
+        """Keep nothing any more."""
+        self._kept = None
 
     def find_endless(
         self, ends: Iterable[int], rank: Callable[[int], int], stands_for: Callable[[int], int]
@@ -33,7 +34,7 @@ class Steps:
         configuration that was kept in the place of another. Most steps lead to one that was followed up later, so a
         walk from the last to the first has hardly anything left to find when it is done again.
         """
-        if not self._all:
+        if self._kept is None:
             return None
         ending = set(ends)
         known = 0
