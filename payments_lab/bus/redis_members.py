@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from payments_lab.bus.protocol import ConsumerConfig, Handler
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
     from payments_lab.bus.redis_streams import RedisStreamsBus
 
 BLOCK = 0.25
-"""Seconds that a member waits for news at a time; so long may a drain take."""
+"""Seconds that a member waits for news at a time; so long may a drain take where no client may wake another."""
+
+CLAIM_EVERY = 1.0
+"""Seconds at most between two looks for what others have left."""
 
 POLL = 0.01
 """Seconds between two looks where the server does not wait for news itself, as fakeredis does not."""
@@ -99,11 +103,13 @@ class RedisMember:
         self.config = config
         self._bus = bus
         self._redis = bus.redis
+        self._reader: Any = bus.redis.client()
+        self._reads_as = 0
         self._handler = handler
         self._queue = queue
         self._member = member
         self._ack_wait = int(config.ack_wait * 1000)
-        self._tick = min(config.ack_wait / 4, 1.0)
+        self._tick = min(config.ack_wait / 4, CLAIM_EVERY)
         self._pace = Pace(config.ack_wait)
         self._subjects: dict[str, str] = {}
         self._next_claim = 0.0
@@ -112,15 +118,17 @@ class RedisMember:
 
     async def start(self) -> None:
         """Create the group where it is missing, and begin to take deliveries."""
-        await self._find_streams("$" if self.config.deliver == "new" else "0")
+        await self._join("$" if self.config.deliver == "new" else "0")
         self._task = asyncio.create_task(self._run(), name=f"{self.durable} {self._member}")
 
     async def unsubscribe(self) -> None:
         """Finish the delivery in hand, give back what was not begun, and leave."""
         self.begin_nothing_new()
         if self._task is not None:
+            await self._wake()
             await self._task
             self._task = None
+            await self._reader.aclose()
             await self._leave_groups()
 
     def begin_nothing_new(self) -> None:
@@ -178,7 +186,7 @@ class RedisMember:
     async def _run(self) -> None:
         from redis.exceptions import RedisError
 
-        while not self._closing:
+        while not self._is_over():
             try:
                 await self._take_turns()
             except RedisError as error:
@@ -190,24 +198,34 @@ class RedisMember:
         from redis.exceptions import RedisError
 
         patience = Patience()
-        while not self._closing:
+        while not self._is_over():
             await patience.wait()
             try:
                 self._subjects.clear()
-                await self._find_streams("0")
+                await self._join("0")
             except RedisError:
                 continue
             return
 
     async def _take_turns(self) -> None:
         loop = asyncio.get_running_loop()
-        while not self._closing:
+        while not self._is_over():
             if loop.time() >= self._next_claim:
                 self._next_claim = loop.time() + self._tick
                 if has_wildcard(self.subject):
                     await self._find_streams("0")
                 await self._claim()
             await self._read(min(BLOCK, max(self._next_claim - loop.time(), 0.001)))
+
+    def _is_over(self) -> bool:
+        """A client that is about to connect may lose the news that its task was cancelled; the task knows."""
+        task = asyncio.current_task()
+        return self._closing or (task is not None and task.cancelling() > 0)
+
+    async def _join(self, start: str) -> None:
+        """Be a member of every group that there is, and known to the server as one that reads."""
+        self._reads_as = await self._reader.client_id()
+        await self._find_streams(start)
 
     async def _find_streams(self, start: str) -> None:
         """Create the group on every stream that matches; on one that is new to everybody it begins at ``start``."""
@@ -224,6 +242,13 @@ class RedisMember:
                     raise
             self._subjects[stream] = subject
 
+    async def _wake(self) -> None:
+        """Let a read that waits for news come back now; it does so by itself where the server refuses or is gone."""
+        from redis.exceptions import RedisError
+
+        with suppress(RedisError):
+            await self._redis.client_unblock(self._reads_as)
+
     async def _leave_groups(self) -> None:
         """Remove this member where nothing is pending for it; what is, others claim when its ack wait is over."""
         for stream in self._subjects:
@@ -239,7 +264,7 @@ class RedisMember:
             return
         loop = asyncio.get_running_loop()
         begun = loop.time()
-        news = await self._redis.xreadgroup(
+        news = await self._reader.xreadgroup(
             self.durable, self._member, dict.fromkeys(self._subjects, ">"), count=count, block=int(wait * 1000) or 1
         )
         if news:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from itertools import count
 from typing import Any
 
 import pytest
 
-from payments_lab.bus import ConsumerConfig, Delivery, PublishUnconfirmed
+from payments_lab.bus import ConsumerConfig, Delivery, PublishUnconfirmed, redis_members
 from payments_lab.bus.connect import connect
 from payments_lab.bus.redis_names import as_entry, as_number
 from payments_lab.bus.redis_streams import RedisStreamsBus
 from tests.contracts.bus.worlds import Ear, RemoteWorld, stay_silent
+from tests.servers import Server
 
 pytestmark = pytest.mark.anyio
 
@@ -298,6 +300,76 @@ async def test_patience_with_a_server_that_is_away_ends(bus: RedisStreamsBus) ->
 
     with pytest.raises(PublishUnconfirmed, match="may or may not have been kept"):
         await hasty.publish(CREATED, b"1", message_id="ord_1:0")
+
+
+# leaving
+
+
+async def listening(valkey: Server, ear: Ear, monkeypatch: pytest.MonkeyPatch) -> RedisStreamsBus:
+    """A bus with a member that has been told one message, and now waits for the next as long as it takes."""
+    for patience in ("BLOCK", "CLAIM_EVERY"):
+        monkeypatch.setattr(redis_members, patience, 60.0)
+    bus: Any = await connect(valkey.url, name="orders", subjects=SUBJECTS)
+    await bus.subscribe(CREATED, ear, queue="payments-service", config=ConsumerConfig(ack_wait=600))
+    await bus.publish(CREATED, b"1")
+    await until(lambda: bool(ear.heard))
+    return bus
+
+
+async def test_who_waits_for_news_is_woken_to_leave(valkey: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    bus = await listening(valkey, Ear(), monkeypatch)
+
+    async with asyncio.timeout(5):
+        await bus.close()
+
+
+async def test_a_member_leaves_although_it_may_not_be_woken(valkey: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    bus = await listening(valkey, Ear(), monkeypatch)
+    await bus.redis.acl_setuser("default", enabled=True, nopass=True, commands=["-client|unblock"], reset=False)
+
+    leaving = asyncio.create_task(bus.close())
+    await asyncio.sleep(0.2)
+    assert not leaving.done()
+
+    other: Any = await connect(valkey.url, name="orders", subjects=SUBJECTS)
+    await other.publish(CREATED, b"2")
+    await leaving
+    await other.close()
+
+
+class Deaf:
+    """A client that loses the first news that its task was cancelled, as one may that is about to connect."""
+
+    def __init__(self, redis: Any) -> None:
+        self._redis = redis
+        self.asked = asyncio.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._redis, name)
+
+    def client(self) -> Deaf:
+        return self
+
+    async def xreadgroup(self, *_: Any, **__: Any) -> list[Any]:
+        if self.asked.is_set():
+            await asyncio.sleep(60)
+        self.asked.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+        return []
+
+
+async def test_who_is_cancelled_ends_although_the_client_has_lost_it(bus: RedisStreamsBus) -> None:
+    deaf = Deaf(bus.redis)
+    listening = RedisStreamsBus(deaf, "orders", subjects=SUBJECTS, namespace=f"unit_{next(names)}")
+    await listening.subscribe(CREATED, Ear(), queue="payments-service")
+    await deaf.asked.wait()
+
+    reading = next(each for each in asyncio.all_tasks() if each.get_name().startswith("payments-service"))
+    reading.cancel()
+
+    done, _ = await asyncio.wait({reading}, timeout=5)
+    assert done
 
 
 def test_an_entry_is_a_number_and_back() -> None:
