@@ -9,13 +9,17 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Protocol
+
+from payments_lab.course.copies import Copy, nursery
 
 HOST = "127.0.0.1"
+CAN_FORK = hasattr(os, "fork")
 PATIENCE = 60.0
 
 # Runs a server until its standard input ends, which it does when its parent is gone; then nobody wants the data either.
@@ -41,6 +45,40 @@ os._exit(1)
 SESSION_KEY = secrets.token_hex(32)
 
 
+class Running(Protocol):
+    """A process that ends with this one."""
+
+    @property
+    def runs(self) -> bool: ...
+
+    def kill(self) -> None: ...
+
+
+class Kept:
+    """A ``command`` under a keeper, with these ``variables`` in its environment.
+
+    What it says goes into ``log``, which stands in ``folder``. Interrupting a cell does not interrupt it.
+    """
+
+    def __init__(self, folder: str, command: Sequence[str], log: Path, variables: Mapping[str, str]) -> None:
+        with log.open("ab") as sink:
+            self._keeper = subprocess.Popen(
+                [sys.executable, "-c", KEEPER, folder, *command],
+                stdin=subprocess.PIPE,
+                stdout=sink,
+                stderr=sink,
+                env={**os.environ, **variables},
+                start_new_session=True,
+            )
+
+    @property
+    def runs(self) -> bool:
+        return self._keeper.poll() is None
+
+    def kill(self) -> None:
+        self._keeper.communicate(b"keep the folder", PATIENCE)
+
+
 class EngineMissing(RuntimeError):
     """A server is not installed; the message says how to get it."""
 
@@ -48,11 +86,17 @@ class EngineMissing(RuntimeError):
 class Engine:
     """A server on a free port, with a folder that outlives it."""
 
-    def __init__(self, scheme: str, command: Callable[[int, str], Sequence[str]]) -> None:
+    def __init__(
+        self,
+        scheme: str,
+        command: Callable[[int, str], Sequence[str]],
+        begin: Callable[[str, Sequence[str], Path, Mapping[str, str]], Running] = Kept,
+    ) -> None:
         self._port = _free_port()
         self._folder = TemporaryDirectory(prefix="payments-lab-")
         self._command = list(command(self._port, self._folder.name))
-        self._keeper: subprocess.Popen[bytes] | None = None
+        self._begin = begin
+        self._process: Running | None = None
         self._is_awaited = False
         self._url = f"{scheme}://{HOST}:{self._port}"
 
@@ -66,7 +110,7 @@ class Engine:
     @property
     def runs(self) -> bool:
         """Whether it has been started, and not ended since."""
-        return self._keeper is not None and self._keeper.poll() is None
+        return self._process is not None and self._process.runs
 
     def start(self) -> None:
         """Start, and :meth:`wait`."""
@@ -75,10 +119,7 @@ class Engine:
 
     def launch(self) -> None:
         """Start, and let others do so meanwhile: nobody waits before ``url`` is asked for."""
-        with self._log.open("ab") as sink:
-            keeper = [sys.executable, "-c", KEEPER, self._folder.name, *self._command]
-            known = {**os.environ, "JWT_KEY": SESSION_KEY}
-            self._keeper = subprocess.Popen(keeper, stdin=subprocess.PIPE, stdout=sink, stderr=sink, env=known)
+        self._process = self._begin(self._folder.name, self._command, self._log, {"JWT_KEY": SESSION_KEY})
         self._is_awaited = True
 
     def wait(self) -> None:
@@ -98,9 +139,9 @@ class Engine:
 
     def kill(self) -> None:
         """SIGKILL: it has no time to tidy up, as in a power cut; its folder stays. Harmless when it does not run."""
-        keeper, self._keeper, self._is_awaited = self._keeper, None, False
-        if keeper is not None:
-            keeper.communicate(b"keep the folder", PATIENCE)
+        process, self._process, self._is_awaited = self._process, None, False
+        if process is not None:
+            process.kill()
 
     def restart(self) -> None:
         """Kill it, and start it again on the same port and data."""
@@ -145,8 +186,9 @@ def copy(service: str, **urls: str) -> Engine:
     ``urls`` are settings such as ``bus_url``. RuntimeError where an engine does not answer.
     """
     engines = [part for name, url in urls.items() for part in (f"--{name.removesuffix('_url')}", url)]
-    served = [sys.executable, "-m", "payments_lab", "serve", "--service", service, *engines]
-    engine = Engine("http", lambda port, _: [*served, "--port", str(port)])
+    program, begin = ([], Copy) if CAN_FORK else ([sys.executable, "-m", "payments_lab"], Kept)
+    served = [*program, "serve", "--service", service, *engines]
+    engine = Engine("http", lambda port, _: [*served, "--port", str(port)], begin)
     engine.start()
     return engine
 
@@ -162,6 +204,8 @@ def signed_in(user: str) -> dict[str, str]:
 def _launched(scheme: str, command: Callable[[int, str], Sequence[str]]) -> Engine:
     engine = Engine(scheme, command)
     engine.launch()
+    if CAN_FORK:
+        nursery()
     return engine
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 
 import httpx
 import pytest
 
 from payments_lab.course import engines
+from payments_lab.course.copies import LOADED
 from payments_lab.course.engines import Engine, EngineMissing
 
 KINDS = [engines.nats, engines.redis, engines.mongo]
@@ -50,23 +55,55 @@ def test_what_is_killed_keeps_its_folder_and_what_is_discarded_does_not() -> Non
     assert not folder.exists()
 
 
-def test_neither_an_engine_nor_its_folder_outlives_a_kernel_that_is_killed() -> None:
-    code = (
-        "from payments_lab.course import engines; engine = engines.redis(); "
-        "print(engine.url, engine._folder.name, flush=True); input()"
-    )
-    kernel = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert kernel.stdout is not None
-    url, folder = kernel.stdout.readline().split()
-    assert listens(url)
+KERNEL = """
+from payments_lab.course import engines
+from payments_lab.course.copies import LOADED
 
-    kernel.kill()
-    kernel.communicate()
+bank = engines.stripe()
+payments = engines.copy("payments", stripe_url=bank.url)
+print(bank.url, payments.url, bank._folder.name, payments._folder.name, flush=True)
+while True:
+    try:
+        input()
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+"""
+
+
+@contextmanager
+def kernel() -> Iterator[tuple[subprocess.Popen[str], list[str], list[str]]]:
+    """A process like a notebook's kernel, the addresses of its engines, and their folders."""
+    command = [sys.executable, "-c", KERNEL]
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert process.stdout is not None
+    words = process.stdout.readline().split()
+    try:
+        yield process, words[:2], words[2:]
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_neither_an_engine_nor_its_folder_outlives_a_kernel_that_is_killed() -> None:
+    with kernel() as (_, urls, folders):
+        assert all(map(listens, urls))
 
     deadline = time.monotonic() + 60
-    while listens(url) or Path(folder).exists():
+    while any(map(listens, urls)) or any(Path(folder).exists() for folder in folders):
         assert time.monotonic() < deadline, "something lives on"
         time.sleep(0.02)
+
+
+def test_interrupting_a_cell_interrupts_no_engine() -> None:
+    with kernel() as (process, urls, _):
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "interrupted\n"
+
+        assert httpx.get(f"{urls[0]}/_local").status_code == 200
+        assert httpx.get(f"{urls[1]}/healthz").status_code == 200
 
 
 def test_a_copy_of_a_service_uses_the_engines_that_it_is_told_and_knows_who_is_signed_in() -> None:
@@ -80,6 +117,39 @@ def test_a_copy_of_a_service_uses_the_engines_that_it_is_told_and_knows_who_is_s
     assert (known.status_code, unknown.status_code) == (404, 401)
     assert httpx.get(f"{bank.url}/_local").json()["charges"] == 0
     for engine in (payments, bank, broker):
+        engine.discard()
+
+
+@pytest.mark.parametrize("name", LOADED)
+def test_what_is_loaded_for_copies_can_be_loaded(name: str) -> None:
+    assert import_module(name)
+
+
+def test_a_copy_is_killed_and_another_takes_its_port() -> None:
+    bank = engines.stripe()
+    payments = engines.copy("payments", stripe_url=bank.url)
+    assert payments.runs
+
+    payments.kill()
+    assert not payments.runs
+    assert not listens(payments.url)
+
+    payments.start()
+    assert httpx.get(f"{payments.url}/healthz").status_code == 200
+    for engine in (payments, bank):
+        engine.discard()
+
+
+def test_a_copy_that_ends_by_itself_runs_no_more() -> None:
+    bank = engines.stripe()
+    payments = engines.copy("payments", stripe_url=bank.url)
+    os.kill(payments._process._number, signal.SIGTERM)
+
+    deadline = time.monotonic() + 60
+    while payments.runs:
+        assert time.monotonic() < deadline, "it runs on"
+        time.sleep(0.02)
+    for engine in (payments, bank):
         engine.discard()
 
 
