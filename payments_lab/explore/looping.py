@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain, groupby
+from operator import itemgetter
 
 LARGEST = 100_000
 
@@ -11,15 +13,16 @@ class Steps:
     """What follows each configuration of a search, as long as there are at most LARGEST of them."""
 
     def __init__(self) -> None:
-        self._kept: list[tuple[int, Sequence[int]]] | None = []
+        self._kept: list[tuple[int, int, Sequence[int]]] | None = []
 
-    def note(self, state: int, targets: Sequence[int]) -> None:
+    def note(self, rank: int, state: int, targets: Sequence[int]) -> None:
+        """``rank`` is how many faults have happened; it never falls from one note to the next."""
         if self._kept is None:
             return
         if len(self._kept) == LARGEST:
             self.forget()
             return
-        self._kept.append((state, targets))
+        self._kept.append((rank, state, targets))
 
     def forget(self) -> None:
         """Keep nothing any more."""
@@ -31,18 +34,19 @@ class Steps:
         """A configuration from which none of the ``ends`` can be reached; None without one, or if there were too many.
 
         No fault need ever happen, so an end that takes one more, by ``rank``, is none. ``stands_for`` names the
-        configuration that was kept in the place of another. Most steps lead to one that was followed up later, so a
-        walk from the last to the first has hardly anything left to find when it is done again.
+        configuration that was kept in the place of another; it has seen fewer faults. Other steps lead to one that was
+        followed up later, mostly. So a walk with few faults first, and the last to be followed up first among those,
+        has hardly anything left to find when it is done again.
         """
         if self._kept is None:
             return None
         ending = set(ends)
+        layers = [list(layer)[::-1] for _, layer in groupby(self._kept, itemgetter(0))]
         known = 0
         while known != (known := len(ending)):
-            for state, targets in reversed(self._kept):
-                if state in ending:
-                    continue
-                here = rank(state)
-                if any(rank(target) == here and stands_for(target) in ending for target in targets):
+            for here, state, targets in chain.from_iterable(layers):
+                if state not in ending and any(
+                    rank(target) == here and (target in ending or stands_for(target) in ending) for target in targets
+                ):
                     ending.add(state)
-        return next((state for state, _ in self._kept if state not in ending), None)
+        return next((state for _, state, _ in self._kept if state not in ending), None)

@@ -218,7 +218,7 @@ class Search:
         found: list[int] = []
         for state in level:
             targets = self._following(state)
-            self._steps.note(state, targets)
+            self._steps.note(rank, state, targets)
             for target in targets:
                 if target in parents:
                     continue

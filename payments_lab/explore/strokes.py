@@ -53,7 +53,7 @@ class Strokes:
         self._parents = Growing(np.int32)
         self._stands = Growing(np.int32)
         self._ends: list[int] = []
-        self._edges: list[tuple[Short, Short]] | None = []
+        self._edges: dict[int, list[tuple[Short, Short]]] | None = {}
         self._edge_count = 0
         self._packing, self._flow, self._met = self._pack()
         self._seen = Seen(self._packing.words)
@@ -94,17 +94,17 @@ class Strokes:
     def find_endless(self) -> int | None:
         """A configuration from which no end can be reached without a fault; None when there is none, or too many edges.
 
-        Most steps lead to a configuration that was followed up later, so a walk from the last to the first has hardly
-        anything left to find when it is done again.
+        The walk goes as that of ``looping.Steps`` does: few faults first, and of those the last to be followed up.
         """
         if self._edges is None:
             return None
         stands = _settled(self._stands.array)
         ending = stands != np.arange(len(stands))
         ending[self._ends] = True
+        edges = [edge for rank in sorted(self._edges) for edge in reversed(self._edges[rank])]
         known = 0
-        while known != (known := np.count_nonzero(ending)):
-            for origins, targets in reversed(self._edges):
+        while known != (known := np.count_nonzero(ending)) and known != len(ending):
+            for origins, targets in edges:
                 ending[origins[ending[stands[targets]]]] = True
         stuck = np.flatnonzero(~ending)
         return self._state(int(stuck[0])) if len(stuck) else None
@@ -164,7 +164,8 @@ class Strokes:
         if self._edge_count > MOST_EDGES:
             self._edges = None
             return
-        self._edges.append((origins[uneventful].astype(np.int32), targets[uneventful].astype(np.int32)))
+        kept = self._edges.setdefault(rank, [])
+        kept.append((origins[uneventful].astype(np.int32), targets[uneventful].astype(np.int32)))
 
     def _look(self, words: Words) -> None:
         """Show the walker every state of the engines that was not there before."""
