@@ -29,7 +29,7 @@ test: lint ## every check, every test and every notebook; PYTEST_ARGS="tests/sho
 lint: $(READY) ## style, types, and the arrows between the rooms
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/basedpyright
+	$(BIN)/basedpyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports --no-logo
 
 bench: $(READY) ## each figure beside its peer, into benchmarks/results.json; BENCH_ARGS="--only import" for one
