@@ -56,9 +56,11 @@ def test_what_is_killed_keeps_its_folder_and_what_is_discarded_does_not() -> Non
 
 
 KERNEL = """
-from payments_lab.course import engines
-from payments_lab.course.copies import LOADED
+import signal
 
+from payments_lab.course import engines
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
 bank = engines.stripe()
 payments = engines.copy("payments", stripe_url=bank.url)
 print(bank.url, payments.url, bank._folder.name, payments._folder.name, flush=True)
