@@ -63,12 +63,12 @@ from payments_lab.course import engines
 signal.signal(signal.SIGINT, signal.default_int_handler)
 bank = engines.stripe()
 payments = engines.copy("payments", stripe_url=bank.url)
-print(bank.url, payments.url, bank._folder.name, payments._folder.name, flush=True)
-while True:
-    try:
-        input()
-    except KeyboardInterrupt:
-        print("interrupted", flush=True)
+try:
+    print(bank.url, payments.url, bank._folder.name, payments._folder.name, flush=True)
+    input()
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+input()
 """
 
 
@@ -103,6 +103,7 @@ def test_interrupting_a_cell_interrupts_no_engine() -> None:
         os.killpg(process.pid, signal.SIGINT)
         assert process.stdout is not None
         assert process.stdout.readline() == "interrupted\n"
+        time.sleep(0.5)
 
         assert httpx.get(f"{urls[0]}/_local").status_code == 200
         assert httpx.get(f"{urls[1]}/healthz").status_code == 200
