@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
-import logging
 import opcode
-import sys
 import types
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NoReturn, TypeVar, cast
+from typing import Any, TypeVar
 
 from payments_lab.explore.awaiting import awaits_noticed
+from payments_lab.explore.eventloop import LOOP
 from payments_lab.explore.fencing import fenced_in
-from payments_lab.explore.places import innermost, standing, where
-from payments_lab.explore.refusing import STEP, Refused, refuse
+from payments_lab.explore.places import innermost, where
+from payments_lab.explore.refusing import STEP, Refused
 from payments_lab.explore.watching import TooLate, begin_step, end_step, watched
 from payments_lab.ports import Operation, scheduled_by
 
@@ -58,7 +56,7 @@ def under_control() -> Generator[None]:
     """While this lasts, code under test meets our checkpoints, no foreign event loop, and an end to its patience."""
     before = asyncio._get_running_loop()  # pyright: ignore[reportPrivateUsage]
     with scheduled_by(_SUSPENDER), watched(), fenced_in(), awaits_noticed():
-        asyncio._set_running_loop(_LOOP)  # pyright: ignore[reportArgumentType]
+        asyncio._set_running_loop(LOOP)  # pyright: ignore[reportArgumentType]
         try:
             yield
         finally:
@@ -117,81 +115,4 @@ def _nothing() -> None:
     return None
 
 
-# asyncio
-
-
-_WORDS = {
-    "create_task": "tasks (create_task, gather, wait_for)",
-    "run_in_executor": "threads (run_in_executor, to_thread)",
-    "time": "the time (timeout, loop.time)",
-}
-
-
-class _ForeignLoop:
-    """Stands where the running event loop would be. A plain sleep is a pause; anything else is refused by name."""
-
-    def create_future(self) -> _Pause:
-        return _Pause()
-
-    def call_later(self, _delay: float, _callback: Any, future: object, result: object = None) -> _Pause:
-        if not isinstance(future, _Pause):
-            _refuse_asyncio("call_later")
-        future.is_sleep = True
-        future.result = result
-        return future
-
-    def __getattr__(self, name: str) -> NoReturn:
-        _refuse_asyncio(_WORDS.get(name, name))
-
-    def __hash__(self) -> int:
-        if not _is_logging(sys._getframe(1)):  # pyright: ignore[reportPrivateUsage]
-            _refuse_asyncio("the current task (asyncio.timeout, asyncio.wait_for)")
-        return id(self)
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
-
-
-def _is_logging(frame: types.FrameType) -> bool:
-    """From Python 3.12 on, whoever writes a log asks for the name of the current task."""
-    return frame.f_globals.get("__name__") == logging.__name__
-
-
-class _Pause:
-    """What ``asyncio.sleep`` waits for: anything may happen meanwhile."""
-
-    is_sleep = False
-    result: object = None
-
-    def cancel(self) -> None:
-        """Nothing is scheduled."""
-
-    def __await__(self) -> Generator[None, None, object]:
-        if not self.is_sleep:
-            _refuse_asyncio("a future (a lock, an event or a queue that is waited for)")
-        yield None
-        return self.result
-
-
-def _refuse_asyncio(what: str) -> NoReturn:
-    frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
-    _close_unawaited(frame)
-    refuse(
-        "asyncio",
-        f"{standing(frame)} uses {what} of asyncio, which the explorer cannot follow; await one operation after the "
-        "other (asyncio.sleep is fine)",
-    )
-
-
-def _close_unawaited(frame: types.FrameType | None) -> None:
-    """Let go of the coroutines that asyncio was handed, so that nobody is warned that they were never awaited."""
-    while frame is not None and ("asyncio" in frame.f_code.co_filename or frame.f_code.co_filename == __file__):
-        for value in frame.f_locals.values():
-            for each in cast("tuple[object, ...]", value) if isinstance(value, tuple) else (value,):
-                if inspect.iscoroutine(each) and inspect.getcoroutinestate(each) == inspect.CORO_CREATED:
-                    each.close()
-        frame = frame.f_back
-
-
-_LOOP: Any = _ForeignLoop()
 _SUSPENDER = Suspender()

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import partial
 from typing import NamedTuple
 
 from payments_lab.explore.coroutines import PAUSE, Refused
@@ -18,6 +19,7 @@ from payments_lab.explore.fields import Field, Layout
 from payments_lab.explore.numbering import Numbers
 from payments_lab.explore.places import innermost
 from payments_lab.explore.ports import Message, published
+from payments_lab.explore.strands import CHOICE
 from payments_lab.explore.tasks import Node
 from payments_lab.explore.threads import Environment, Fate, Role, Slot, Source, Thread, Value
 from payments_lab.explore.world import World
@@ -391,12 +393,19 @@ class Machine:
         return 1 << self.services.index(service)
 
     def engine_of(self, node: Node) -> int:
-        """The number of the engine that a node's operation asks, -1 for a mere pause. Refused for one that is not its
-        service's own."""
+        """The number of the engine that a node's operation asks, -1 for a pause or a choice. Refused for one that is
+        not its service's own."""
         number = self._engine_at.get(node.operation)
         if number is None:
             number = self._engine_at[node.operation] = self._find_engine(node)
         return number
+
+    def ways(self, node: Node) -> list[int]:
+        """The answers to what no engine is asked: nothing to a pause, and each strand where one is to be chosen."""
+        operation = self.tasks.wishes[node.operation].operation
+        if operation.resource != CHOICE:
+            return [self.nothing]
+        return [self.tasks.answers.of(partial(int, number)) for number in range(len(operation.arguments))]
 
     def reset(self, source: Source, thread: Thread) -> int:
         """The run with which a thread that is cut short begins anew; -1 when it does not."""
@@ -445,7 +454,7 @@ class Machine:
 
     def _find_engine(self, node: Node) -> int:
         operation = self.tasks.wishes[node.operation].operation
-        if operation.resource == PAUSE.resource:
+        if operation.resource in (PAUSE.resource, CHOICE):
             return -1
         service = self.tasks.scripts[node.script].service
         number = self._engine_of.get(operation.resource)
@@ -590,7 +599,8 @@ class _Act:
         machine = self.machine
         number = machine.engine_of(node)
         if number < 0:
-            yield Effect(Kind.STEP, machine.nothing)
+            for answer in machine.ways(node):
+                yield Effect(Kind.STEP, answer)
             return
         engine, place = machine.engines[number], machine.states[number]
         before = place.of(self.state)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import threading
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from payments_lab.explore.strands import Strands
 
 
 class Refused(BaseException):
@@ -19,13 +22,14 @@ class Refused(BaseException):
 
 
 class _Step(threading.local):
-    """The step of code under test that this thread is in: whether there is one, what was refused in it, and what it
-    has let go of without an await.
+    """The step of code under test that this thread is in: whether there is one, what was refused in it, what it has let
+    go of without an await, and whose ``strands`` the tasks are that it starts.
     """
 
     under_way: bool = False
     refusal: Refused | None = None
     unawaited: str = ""
+    strands: Strands | None = None
 
 
 STEP = _Step()

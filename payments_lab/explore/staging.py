@@ -22,6 +22,7 @@ from payments_lab.explore.machine import Kind, Machine, Move
 from payments_lab.explore.ports import Message
 from payments_lab.explore.scenario import Pay, Scenario
 from payments_lab.explore.schedule import Step
+from payments_lab.explore.strands import CHOICE, Strands
 from payments_lab.explore.tasks import NamingPort, outcome_of_request
 from payments_lab.explore.threads import Fate, Role, Source
 from payments_lab.explore.world import PHASES, Service, Services, lost_reply
@@ -54,7 +55,7 @@ _AT_ONCE = _AtOnce()
 class _Acting:
     """A task under way: its coroutine and its context, what it waits for, and an answer that is on its way to it."""
 
-    coroutine: Coroutine[Any, Any, Any]
+    coroutine: Strands
     label: str
     source: Source
     counts: dict[str, int] = field(default_factory=dict[str, int])
@@ -223,7 +224,7 @@ class Stage:
                 coroutine = service.recover()
             case _:
                 coroutine = service.tick()
-        return _Acting(coroutine, label, source)
+        return _Acting(Strands(coroutine), label, source)
 
     def _request(self, service: Any, number: int) -> Coroutine[Any, Any, Any]:
         action = self.scenario.actions[number]
@@ -236,7 +237,7 @@ class Stage:
     def _deliver(self, item: SimulatedDelivery, source: Source | None = None, label: str = "") -> _Acting:
         service = item.queue.removesuffix("-service")
         source = source or Source(0, Role.DELIVERY, service, "", self._machine.slots[0])
-        return _Acting(self.bus.deliver(item), label or f"{item.message_id}-{service}", source)
+        return _Acting(Strands(self.bus.deliver(item)), label or f"{item.message_id}-{service}", source)
 
     def _find(self, source: Source) -> SimulatedDelivery:
         """The pending delivery of a source's message; one that waits to come again comes now.
@@ -273,11 +274,17 @@ class Stage:
         begins_only = move.before.fate is Fate.FIRST and after is not None and after.fate is Fate.RUNS
         if begins_only and move.node is not None and after is not None and after.at == move.node.number:
             return True
-        answer = self._answer(acting, move.kind)
+        answer = self._chosen(move) if _is_choice(acting) else self._answer(acting, move.kind)
         if after is not None and after.fate is Fate.REPLIED:
             acting.answer = answer
             return True
         return not self._resume(acting, answer)
+
+    def _chosen(self, move: Move) -> tuple[Any, Exception | None]:
+        """Which strand goes on, as the explorer has chosen."""
+        thread, node = move.after, move.next
+        number = thread.answer if thread is not None and thread.fate is Fate.REPLIED else node.answer if node else None
+        return (self._machine.tasks.answers[number].value if number is not None else 0), None
 
     def _answer(self, acting: _Acting, kind: Kind) -> tuple[Any, Exception | None]:
         wish = acting.wish
@@ -310,3 +317,7 @@ class Stage:
         done = self._resume(acting, None)
         while not done:
             done = self._resume(acting, self._answer(acting, Kind.STEP))
+
+
+def _is_choice(acting: _Acting) -> bool:
+    return acting.wish is not None and acting.wish.operation.resource == CHOICE

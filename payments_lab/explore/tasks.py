@@ -20,6 +20,7 @@ from payments_lab.explore.coroutines import Finished, Refused, Wish, resume, whe
 from payments_lab.explore.memory import Memory
 from payments_lab.explore.numbering import Numbers
 from payments_lab.explore.standing import Standing
+from payments_lab.explore.strands import Strands
 from payments_lab.ports import Operation
 
 LONGEST_TASK = 300
@@ -95,7 +96,7 @@ class Node:
 class _Running:
     """A real coroutine that stands at some node, in a context of its own, as an event loop's task has one."""
 
-    coroutine: Coroutine[Any, Any, Any]
+    coroutine: Strands
     answered: Callable[[], str] | None
     counts: dict[str, int] = field(default_factory=dict[str, int])
     context: Context = field(default_factory=copy_context)
@@ -233,7 +234,10 @@ class Tasks:
         answered = running.answered() if running.answered else ""
         if not self._merge:
             return None
-        return self._standing.key(running.coroutine, answered, running.counts, _own_variables(running.context))
+        coroutine = running.coroutine.alone
+        if coroutine is None:
+            return object()
+        return self._standing.key(coroutine, answered, running.counts, _own_variables(running.context))
 
     def _keep(self, node: Node, running: _Running) -> None:
         if len(self._running) > MOST_KEPT:
@@ -242,7 +246,7 @@ class Tasks:
 
     def _start(self, script: int) -> _Running:
         coroutine, answered = self.scripts[script].start()
-        return _Running(coroutine, answered)
+        return _Running(Strands(coroutine), answered)
 
     def _step_again(self, running: _Running, node: Node) -> None:
         """Tell the coroutine what ``node`` was told, and see to it that it does what it did then."""

@@ -14,6 +14,7 @@ from payments_lab.explore.places import innermost
 from payments_lab.explore.ports import Message, published
 from payments_lab.explore.scenario import Pay
 from payments_lab.explore.schedule import Step
+from payments_lab.explore.strands import CHOICE
 from payments_lab.explore.tasks import Node
 from payments_lab.explore.threads import Fate, Role, Source
 from payments_lab.ports import Operation
@@ -207,7 +208,8 @@ class _Teller:
         wish = machine.tasks.wishes[node.operation]
         number = machine.engine_of(node)
         if number < 0:
-            self._note(lane, "waits")
+            if wish.operation.resource != CHOICE:
+                self._note(lane, "waits")
             return
         before = machine.states[number].of(step.before)
         answer = machine.tasks.answers[machine.engines[number].effect(before, node.operation, wish).answer]

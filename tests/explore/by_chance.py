@@ -6,8 +6,9 @@ generator decides whose turn it is and what goes wrong, within the bounds of the
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Coroutine, Generator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
@@ -19,8 +20,11 @@ from pymongo.errors import AutoReconnect
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from payments_lab.bus.protocol import PubAck, PublishUnconfirmed
+from payments_lab.explore.coroutines import Wish
+from payments_lab.explore.eventloop import LOOP
 from payments_lab.explore.faults import Faults
 from payments_lab.explore.scenario import Pay, Scenario
+from payments_lab.explore.strands import CHOICE, Strands
 from payments_lab.local_stripe import LocalStripe
 from payments_lab.ports import LabClock, Operation, SequentialIds, scheduled_by
 from payments_lab.shop.audit import Books, audit, kept
@@ -38,19 +42,23 @@ LONGEST = 2000
 ROUNDS_AT_REST = 4
 
 
-class Asked(NamedTuple):
-    """What a coroutine waits for."""
-
-    operation: Operation
-    perform: Callable[[], Any]
-
-
 class Suspends:
     """The scheduler in charge: every checkpoint waits for the driver."""
 
     @coroutine
-    def step(self, operation: Operation, perform: Callable[[], Any]) -> Generator[Asked, Any, Any]:
-        return (yield Asked(operation, perform))
+    def step(self, operation: Operation, perform: Callable[[], Any]) -> Generator[Wish, Any, Any]:
+        return (yield Wish(operation, perform))
+
+
+@contextmanager
+def a_loop() -> Generator[None]:
+    """Somebody who makes strands of the tasks that handlers start."""
+    before = asyncio._get_running_loop()
+    asyncio._set_running_loop(LOOP)
+    try:
+        yield
+    finally:
+        asyncio._set_running_loop(before)
 
 
 class Message(NamedTuple):
@@ -118,7 +126,7 @@ class Task:
     recovery: bool = False
     coroutine: Coroutine[Any, Any, Any] | None = None
     delivery: Delivery | None = None
-    waits: Asked | None = None
+    waits: Wish | None = None
     tries: int = 0
     fault_free_refusals: int = 0
 
@@ -182,7 +190,7 @@ class Shop:
         self.dead: list[Message] = []
 
     def live(self) -> Outcome:
-        with scheduled_by(Suspends()):
+        with scheduled_by(Suspends()), a_loop():
             self._alone(ours=self.ours["payments"].create_index("orderId", unique=True))
             for order in self.scenario.orders:
                 self._alone(
@@ -236,7 +244,8 @@ class Shop:
                 self.copies -= 1
                 self.outcome.copies += 1
                 self._deliver(task.message, task.service)
-            task.coroutine, task.delivery = task.start()
+            begun, task.delivery = task.start()
+            task.coroutine = Strands(begun)
             self._send(task, None, None)
             return
         assert task.waits is not None
@@ -260,7 +269,7 @@ class Shop:
         self._hear()
         self._send(task, answer, error)
 
-    def _perform(self, asked: Asked) -> tuple[Any, Exception | None]:
+    def _perform(self, asked: Wish) -> tuple[Any, Exception | None]:
         try:
             return asked.perform(), None
         except Exception as error:
@@ -270,6 +279,8 @@ class Shop:
         assert task.coroutine is not None
         try:
             task.waits = task.coroutine.send(answer) if error is None else task.coroutine.throw(error)
+            while task.waits.operation.resource == CHOICE:
+                task.waits = task.coroutine.send(self.random.randrange(len(task.waits.operation.arguments)))
         except StopIteration:
             self._end(task, None)
         except Exception as failure:

@@ -100,6 +100,46 @@ class Gathers(Naive):
         await asyncio.gather(self.payments.find_one({}), self.orders.find_one({}))
 
 
+class LeavesATaskBehind(Naive):
+    async def before_the_charge(self) -> None:
+        self.look = asyncio.create_task(self.payments.find_one({}))
+        del self.look
+
+
+class SavesWhileItCharges(Naive):
+    """To be quick, and because what could go wrong."""
+
+    async def create_charge(
+        self, *, order_id: str, token: str, user_id: str, idempotency_key: str | None = None
+    ) -> Any:
+        order, paid = await asyncio.gather(
+            self.orders.find_one({"_id": order_id}),
+            self.payments.find_one({"orderId": order_id}),
+            return_exceptions=True,
+        )
+        for answer in (order, paid):
+            if isinstance(answer, BaseException):
+                raise answer
+        if order is None:
+            raise OrderNotFound("no such order")
+        if paid is not None:
+            raise AlreadyPaid("paid")
+        payment = {"_id": self.ids.new("pay"), "orderId": order_id}
+        charging = self.stripe.v1.charges.create_async(
+            {"amount": order["price"], "currency": order["currency"], "source": token}
+        )
+        charge, saved = await asyncio.gather(charging, self._save(payment), return_exceptions=True)
+        for answer in (charge, saved):
+            if isinstance(answer, BaseException):
+                raise answer
+        return payment
+
+    async def _save(self, payment: dict[str, Any]) -> None:
+        await self.payments.insert_one(payment)
+        event = PaymentCreated(id=payment["_id"], order_id=payment["orderId"], stripe_id="ch_1")
+        await self.bus.publish(event.subject, event.to_bytes())
+
+
 class TakesALock(Naive):
     def __init__(self, ports: Any) -> None:
         super().__init__(ports)
@@ -196,3 +236,29 @@ class ChargesByTheStatus(PaymentsService):
 class Logs(Naive):
     async def before_the_charge(self) -> None:
         logging.getLogger("shop").warning("about to charge")
+
+
+class WritesTwiceAtOnce(Naive):
+    """Whoever is answered last has the last word."""
+
+    async def before_the_charge(self) -> None:
+        write = self.orders.update_one
+        await asyncio.gather(*(write({}, {"$set": {"last": word}}) for word in ("first", "second")))
+
+
+class RemembersAtOnce(SavesWhileItCharges):
+    """It looks at what it remembers while others of its tasks write that down."""
+
+    def __init__(self, ports: Any) -> None:
+        super().__init__(ports)
+        self.saved: list[str] = []
+
+    async def create_charge(self, **asked: Any) -> Any:
+        if asked["order_id"] in self.saved:
+            raise AlreadyPaid("paid, as I remember")
+        return await super().create_charge(**asked)
+
+    async def _save(self, payment: dict[str, Any]) -> None:
+        self.saved.append(payment["orderId"])
+        await super()._save(payment)
+        self.saved.sort()

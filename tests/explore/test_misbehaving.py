@@ -31,7 +31,7 @@ def told(service: Any) -> Report:
         (misbehaving.StartsAProcess, "nondeterministic", "starts a process"),
         (misbehaving.CallsTheNetwork, "nondeterministic", "talks to the network by itself"),
         (misbehaving.ChargesByTheLibrarysOwnClient, "nondeterministic", "talks to the network by itself"),
-        (misbehaving.CatchesWhatItIsRefused, "asyncio", "gather"),
+        (misbehaving.CatchesWhatItIsRefused, "asyncio", "wait_for"),
         (misbehaving.TakesATimeout, "asyncio", "timeout"),
         (misbehaving.UsesAGroup, "asyncio", "the current task"),
         (misbehaving.GoesToAnExecutor, "asyncio", "run_in_executor"),

@@ -29,7 +29,7 @@ from payments_lab.explore.standing import Standing
 from payments_lab.explore.tasks import Tasks
 from payments_lab.explore.world import Services
 from payments_lab.explore.zoo import BUGS, NaivePaymentsService
-from tests.explore.services import ChargesByTheStatus, Naive, Remembers
+from tests.explore.services import ChargesByTheStatus, Naive, Remembers, RemembersAtOnce, SavesWhileItCharges
 
 CLICK = Scenario("click", (Pay(key="click-1"),), known=True)
 CLICK_OR_CANCEL = Scenario("click-or-cancel", (Pay(key="click-1"), Cancel()), known=True)
@@ -43,6 +43,8 @@ SERVICES: dict[str, type[PaymentsService]] = {
     "naiver": Naive,
     "remembers": Remembers,
     "by-the-status": ChargesByTheStatus,
+    "at-once": SavesWhileItCharges,
+    "remembers-at-once": RemembersAtOnce,
     **{bug.name: bug.service for bug in BUGS if bug.orders is None},
 }
 SMALL = ("two-clicks", "pay-and-cancel", "pay-and-expire", "second-card", "stranger")
@@ -122,6 +124,10 @@ def every_schedule(machine: Machine) -> Iterator[list[int]]:
         (Remembers, Faults(crashes=1, retries=0)),
         (NaivePaymentsService, Faults(lost_replies=1, retries=0)),
         (NaivePaymentsService, Faults(duplicates=1, retries=0)),
+        (SavesWhileItCharges, Faults(retries=0)),
+        (SavesWhileItCharges, Faults(crashes=1, retries=0)),
+        (SavesWhileItCharges, Faults(lost_replies=1, retries=0)),
+        (RemembersAtOnce, Faults(crashes=1, retries=0)),
     ],
 )
 def test_running_every_schedule_anew_finds_what_the_search_finds(
@@ -172,6 +178,9 @@ CASES = [
     ("by-the-status", "pay-and-cancel", Faults()),
     ("naive", "second-card", Faults(crashes=1, duplicates=1, lost_replies=1)),
     ("hardened", "second-card", Faults(crashes=1, lost_replies=1)),
+    ("remembers-at-once", "two-clicks", Faults()),
+    *itertools.product(["at-once"], ["two-clicks", "pay-and-cancel"], [Faults()]),
+    *itertools.product(["at-once"], ["second-card", "stranger"], [Faults(crashes=1, lost_replies=1)]),
     ("naive", "two-orders", Faults()),
     ("hardened", "two-orders", Faults(retries=0)),
     ("naive", "two-clicks", Faults(crashes=1, reorder=False)),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from payments_lab.explore.zoo.bug import bug
 from payments_lab.explore.zoo.naive import NaivePaymentsService
 from payments_lab.explore.zoo.plain import CHARGING, FAILED, PAID, PlainPaymentsService, failure
@@ -15,7 +17,7 @@ from payments_lab.explore.zoo.scenarios import (
     PAY_AGAIN,
     TWO_CLICKS,
 )
-from payments_lab.shop.errors import AlreadyPaid, BeingPaid, OutcomeUnknown, PaymentRefused
+from payments_lab.shop.errors import AlreadyPaid, BeingPaid, Indefinite, OutcomeUnknown, PaymentRefused
 from payments_lab.shop.payments import Payment
 from payments_lab.stores.documents import Document
 
@@ -85,6 +87,19 @@ class SavesBeforeItCharges(PlainPaymentsService):
         return await self.finish({**payment, "stripeId": charge_id})
 
 
+class ClaimsWhileItCharges(PlainPaymentsService):
+    """Side by side, two round trips take the time of one; but a claim stops nobody whose charge is under way."""
+
+    async def claim(self, before: Document | None, attempt: Document) -> Document:
+        both = (super().claim(before, attempt), self.charge(attempt))
+        claimed, charged = await asyncio.gather(*both, return_exceptions=True)
+        if isinstance(claimed, BaseException):
+            raise claimed
+        if isinstance(charged, Indefinite):
+            raise charged
+        return claimed
+
+
 class PublishesBeforeItSaves(NaivePaymentsService):
     """The event goes out while the payment is still to be saved: the two lines work in either order, on a good day."""
 
@@ -150,6 +165,7 @@ BUGS = (
     bug("lets-two-retry", LetsTwoRetry, "charged-at-most-once", ANOTHER_CARD_TWICE, CALM),
     bug("charges-before-it-saves", ChargesBeforeItSaves, "charge-has-payment", ONE_CLICK, CRASH),
     bug("saves-before-it-charges", SavesBeforeItCharges, "a-declined-buyer-may-retry", ANOTHER_CARD, CALM),
+    bug("claims-while-it-charges", ClaimsWhileItCharges, "charged-at-most-once", TWO_CLICKS, CALM),
     bug("publishes-before-it-saves", PublishesBeforeItSaves, "charge-has-payment", ONE_CLICK, CRASH),
     bug("reads-a-timeout-as-failure", ReadsATimeoutAsFailure, "charged-at-most-once", PAY_AGAIN, LOST_REPLY),
     bug("reads-a-timeout-as-success", ReadsATimeoutAsSuccess, "charge-has-payment", ONE_CLICK, LOST_REPLY),

@@ -55,8 +55,7 @@ class PlainPaymentsService(PaymentsService):
     async def create_charge(
         self, *, order_id: str, token: str, user_id: str, idempotency_key: str | None = None
     ) -> Payment:
-        order = await self.order_to_pay(order_id, user_id)
-        payment = await self.payments.find_one({"orderId": order_id})
+        order, payment = await self.look(order_id, user_id)
         if payment is not None and payment["status"] == CHARGING:
             payment = await self.pursue(payment)
         if payment is not None and idempotency_key and payment["attempt"]["clientKey"] == idempotency_key:
@@ -78,6 +77,10 @@ class PlainPaymentsService(PaymentsService):
         return unknown
 
     # before the charge
+
+    async def look(self, order_id: str, user_id: str) -> tuple[ReplicatedOrder, Document | None]:
+        """The order, and its payment if there is one."""
+        return await self.order_to_pay(order_id, user_id), await self.payments.find_one({"orderId": order_id})
 
     async def order_to_pay(self, order_id: str, user_id: str) -> ReplicatedOrder:
         document = await self.orders.find_one({"_id": order_id})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from pymongo.errors import DuplicateKeyError
 
 from payments_lab.explore.zoo.bug import correct
@@ -34,6 +36,19 @@ class DeletesWhatWasDeclined(PlainPaymentsService):
             return await super().write(payment, outcome)
         await self.payments.delete_one({"_id": payment["_id"], "attempt.id": payment["attempt"]["id"]})
         return {**payment, **outcome}
+
+
+class LooksSideBySide(PlainPaymentsService):
+    """The order and its payment are looked up side by side: no look stands on the other, and the claim on neither."""
+
+    async def look(self, order_id: str, user_id: str) -> tuple[ReplicatedOrder, Document | None]:
+        looks = (self.order_to_pay(order_id, user_id), self.payments.find_one({"orderId": order_id}))
+        order, payment = await asyncio.gather(*looks, return_exceptions=True)
+        if isinstance(order, BaseException):
+            raise order
+        if isinstance(payment, BaseException):
+            raise payment
+        return order, payment
 
 
 class LocksTheCopy(PlainPaymentsService):
@@ -190,6 +205,7 @@ class AsksBeforeItClaims(PlainPaymentsService):
 CORRECT = (
     correct("numbers-its-attempts", NumbersItsAttempts),
     correct("deletes-what-was-declined", DeletesWhatWasDeclined),
+    correct("looks-side-by-side", LooksSideBySide),
     correct("locks-the-copy", LocksTheCopy),
     correct("keeps-a-journal", KeepsAJournal),
     correct("asks-before-it-claims", AsksBeforeItClaims),

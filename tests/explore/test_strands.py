@@ -1,0 +1,352 @@
+"""Several things at once in one handler: every order of them is played, and each of them as asyncio would play it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextvars import ContextVar
+from random import Random
+from typing import Any
+
+import pytest
+
+from payments_lab.explore.coroutines import Finished, Wish, resume, under_control
+from payments_lab.explore.refusing import Refused
+from payments_lab.explore.strands import CHOICE, Strands
+from payments_lab.ports import Operation, scheduled_by
+from payments_lab.ports.checkpoint import checkpoint
+
+Handler = Callable[[], Coroutine[Any, Any, Any]]
+
+
+async def ask(name: str) -> str:
+    """One operation, whose answer is its name."""
+    return await checkpoint(Operation("engine", name, None, writes=False), lambda: name)
+
+
+def play(handler: Handler, choices: list[int]) -> tuple[list[str], Finished | None, int]:
+    """What is asked, in order; how it ends, or among how many the next is chosen once ``choices`` are used up."""
+    strands = Strands(handler())
+    left, asked = list(choices), []
+    outcome: Wish | Finished = resume(strands)
+    while isinstance(outcome, Wish):
+        if outcome.operation.resource != CHOICE:
+            asked.append(outcome.operation.verb)
+            outcome = resume(strands, outcome.perform())
+        elif left:
+            outcome = resume(strands, left.pop(0))
+        else:
+            strands.close()
+            return asked, None, len(outcome.operation.arguments)
+    return asked, outcome, 0
+
+
+def orders(handler: Handler) -> dict[tuple[str, ...], Any]:
+    """Every order in which a handler may ask, and what it comes to in each."""
+    found: dict[tuple[str, ...], Any] = {}
+    waiting: list[list[int]] = [[]]
+    with under_control():
+        while waiting:
+            choices = waiting.pop()
+            asked, end, ways = play(handler, choices)
+            if end is not None:
+                found[tuple(asked)] = end.error or end.value
+            waiting += [[*choices, way] for way in range(ways)]
+    return found
+
+
+async def twice(first: str, second: str) -> str:
+    return await ask(first) + await ask(second)
+
+
+def test_each_order_of_two_tasks_is_one_story() -> None:
+    async def handler() -> list[str]:
+        return await asyncio.gather(twice("a", "b"), twice("c", "d"))
+
+    found = orders(handler)
+
+    assert {"".join(order) for order in found} == {"abcd", "acbd", "acdb", "cabd", "cadb", "cdab"}
+    assert all(value == ["ab", "cd"] for value in found.values())
+
+
+def test_a_handler_goes_on_beside_a_task_that_it_awaits_later() -> None:
+    async def handler() -> str:
+        task = asyncio.create_task(twice("a", "b"))
+        return await ask("h") + await task
+
+    assert {"".join(order): value for order, value in orders(handler).items()} == {
+        "hab": "hab",
+        "ahb": "hab",
+        "abh": "hab",
+    }
+
+
+def test_a_task_that_is_done_at_once_leaves_nothing_to_choose() -> None:
+    async def nothing() -> int:
+        return 1
+
+    async def handler() -> list[int]:
+        return await asyncio.gather(nothing(), nothing())
+
+    assert orders(handler) == {(): [1, 1]}
+
+
+def test_gathering_nothing_is_done_at_once() -> None:
+    async def handler() -> list[Any]:
+        return await asyncio.gather()
+
+    assert orders(handler) == {(): []}
+
+
+def test_gathered_tasks_may_gather() -> None:
+    async def pair() -> list[str]:
+        return await asyncio.gather(ask("a"), ask("b"))
+
+    async def handler() -> list[Any]:
+        return await asyncio.gather(pair(), ask("c"))
+
+    found = orders(handler)
+
+    assert len(found) == 6
+    assert all(value == [["a", "b"], "c"] for value in found.values())
+
+
+def test_a_sleep_is_a_pause_during_which_others_go_on() -> None:
+    async def sleeper() -> str:
+        return await asyncio.sleep(5, "slept") + await ask("s")
+
+    async def handler() -> list[str]:
+        return await asyncio.gather(sleeper(), ask("a"), asyncio.sleep(0, "zero"))
+
+    found = orders(handler)
+
+    assert {tuple(word for word in order if word != "sleep") for order in found} == {("s", "a"), ("a", "s")}
+    assert all(value == ["slepts", "a", "zero"] for value in found.values())
+
+
+def test_an_error_of_a_task_reaches_who_awaits_it() -> None:
+    async def fails() -> str:
+        await ask("f")
+        raise ValueError("no")
+
+    async def handler() -> list[Any]:
+        return await asyncio.gather(fails(), ask("a"), return_exceptions=True)
+
+    for value in orders(handler).values():
+        assert isinstance(value[0], ValueError)
+        assert value[1] == "a"
+
+
+def test_a_lock_of_its_own_lets_one_task_in_at_a_time() -> None:
+    async def handler() -> list[str]:
+        lock = asyncio.Lock()
+
+        async def locked(first: str, second: str) -> str:
+            async with lock:
+                return await twice(first, second)
+
+        return await asyncio.gather(locked("a", "b"), locked("c", "d"))
+
+    assert {"".join(order) for order in orders(handler)} == {"abcd"}
+
+
+def test_a_semaphore_lets_two_of_three_in() -> None:
+    async def handler() -> list[str]:
+        room = asyncio.Semaphore(2)
+
+        async def inside(name: str) -> str:
+            async with room:
+                return await ask(name)
+
+        return await asyncio.gather(*map(inside, "abc"))
+
+    assert {"".join(order) for order in orders(handler)} == {"abc", "acb", "bac", "bca"}
+
+
+def test_an_event_and_a_queue_are_waited_for() -> None:
+    async def handler() -> list[Any]:
+        ready, queue = asyncio.Event(), asyncio.Queue[str]()
+
+        async def first() -> None:
+            await ask("a")
+            ready.set()
+            await queue.put("parcel")
+
+        async def second() -> str:
+            await ready.wait()
+            return await queue.get() + await ask("b")
+
+        return await asyncio.gather(first(), second())
+
+    assert orders(handler) == {("a", "b"): [None, "parcelb"]}
+
+
+def test_who_waits_for_the_first_goes_on_after_the_first() -> None:
+    async def handler() -> str:
+        tasks = [asyncio.ensure_future(ask("a")), asyncio.ensure_future(ask("b"))]
+        done, rest = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        first = done.pop().result()
+        await asyncio.gather(*rest)
+        return first
+
+    assert orders(handler) == {("a", "b"): "a", ("b", "a"): "b"}
+
+
+def test_each_task_has_variables_of_its_own() -> None:
+    who: ContextVar[str] = ContextVar("who", default="nobody")
+
+    async def named(name: str) -> str:
+        who.set(name)
+        await ask(name)
+        return who.get()
+
+    async def handler() -> list[str]:
+        return [*await asyncio.gather(named("a"), named("b")), who.get()]
+
+    assert all(value == ["a", "b", "nobody"] for value in orders(handler).values())
+
+
+# as a real event loop plays it
+
+
+def real_orders(handler: Handler, lives: int = 300) -> set[tuple[str, ...]]:
+    """The orders in which a real loop lets a handler ask, when chance decides who is answered next."""
+    found: set[tuple[str, ...]] = set()
+    for seed in range(lives):
+        found.add(asyncio.run(_live(handler, Random(seed))))
+    return found
+
+
+async def _live(handler: Handler, random: Random) -> tuple[str, ...]:
+    waiting: list[tuple[str, Callable[[], Any], asyncio.Future[Any]]] = []
+    asked: list[str] = []
+
+    class Waits:
+        async def step(self, operation: Operation, perform: Callable[[], Any]) -> Any:
+            answer = asyncio.get_running_loop().create_future()
+            waiting.append((operation.verb, perform, answer))
+            return await answer
+
+    with scheduled_by(Waits()):
+        task = asyncio.ensure_future(handler())
+        while not task.done():
+            for _ in range(10):
+                await asyncio.sleep(0)
+            if waiting:
+                verb, perform, answer = waiting.pop(random.randrange(len(waiting)))
+                asked.append(verb)
+                answer.set_result(perform())
+        await task
+    return tuple(asked)
+
+
+async def two_pairs() -> Any:
+    return await asyncio.gather(twice("a", "b"), twice("c", "d"))
+
+
+async def beside_a_task() -> Any:
+    task = asyncio.create_task(twice("a", "b"))
+    return await ask("h") + await task
+
+
+async def three_through_a_narrow_door() -> Any:
+    door = asyncio.Semaphore(2)
+
+    async def inside(first: str, second: str) -> str:
+        async with door:
+            return await twice(first, second)
+
+    return await asyncio.gather(inside("a", "b"), inside("c", "d"), inside("e", "f"))
+
+
+async def the_first_of_two() -> Any:
+    tasks = [asyncio.ensure_future(twice(*names)) for names in ("ab", "cd")]
+    _, rest = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    await ask("x")
+    return await asyncio.gather(*rest)
+
+
+async def a_producer_and_two_consumers() -> Any:
+    queue: asyncio.Queue[str] = asyncio.Queue(1)
+
+    async def produce() -> None:
+        for name in "abc":
+            await queue.put(await ask(name))
+
+    async def consume() -> str:
+        return await ask((await queue.get()).upper())
+
+    return await asyncio.gather(produce(), consume(), consume(), consume())
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [two_pairs, beside_a_task, three_through_a_narrow_door, the_first_of_two, a_producer_and_two_consumers],
+)
+def test_the_orders_are_those_of_a_real_loop(handler: Handler) -> None:
+    assert real_orders(handler) == set(orders(handler))
+
+
+# what cannot be explored
+
+
+def refusal(handler: Handler) -> str:
+    with under_control(), pytest.raises(Refused) as refused:
+        play(handler, [0] * 9)
+    assert refused.value.kind == "asyncio"
+    return refused.value.message
+
+
+def test_a_task_that_is_left_behind_is_told_with_the_line_that_starts_it() -> None:
+    async def handler() -> None:
+        task = asyncio.create_task(ask("a"))
+        del task
+
+    assert "handler starts a task that is still under way when its handler is done" in refusal(handler)
+
+
+def test_gather_leaves_the_others_behind_when_one_fails() -> None:
+    async def fails() -> None:
+        raise ValueError("no")
+
+    async def handler() -> None:
+        await asyncio.gather(fails(), twice("a", "b"))
+
+    assert "return_exceptions=True" in refusal(handler)
+
+
+def test_what_nobody_sets_is_waited_for_in_vain() -> None:
+    async def handler() -> None:
+        await asyncio.Event().wait()
+
+    assert "waits for a future (a lock, an event or a queue) that nothing of its own sets" in refusal(handler)
+
+
+def test_a_task_is_not_cancelled() -> None:
+    async def handler() -> None:
+        asyncio.ensure_future(ask("a")).cancel()
+
+    assert "handler uses cancelling a task" in refusal(handler)
+
+
+async def in_time() -> None:
+    await asyncio.wait_for(ask("a"), 1)
+
+
+async def with_a_timeout() -> None:
+    async with asyncio.timeout(1):
+        await ask("a")
+
+
+async def in_a_group() -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(ask("a"))
+
+
+async def in_a_thread() -> None:
+    await asyncio.to_thread(int)
+
+
+@pytest.mark.parametrize("handler", [in_time, with_a_timeout, in_a_group, in_a_thread])
+def test_what_needs_a_real_loop_is_refused(handler: Handler) -> None:
+    assert f"{handler.__name__} uses" in refusal(handler)
