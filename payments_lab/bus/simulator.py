@@ -83,6 +83,8 @@ class BusClient:
     async def _publish_when_told(
         self, subject: str, data: bytes, message_id: str | None, headers: Mapping[str, str] | None
     ) -> PubAck:
+        # Named now, by who publishes: others may act, and name what is theirs, before it is kept.
+        message_id = message_id or self._bus.name()
         arguments = {
             "subject": subject,
             "data": data,
@@ -337,6 +339,10 @@ class SimulatedBus:
 
     # what clients do
 
+    def name(self) -> str | None:
+        """An id for a message whose publisher gives it none; None where the ids are not ours to give."""
+        return self._ids.new("msg") if self._ids is not None else None
+
     def keep(
         self, subject: str, data: bytes, message_id: str | None, headers: Mapping[str, str] | None, sender: str
     ) -> PubAck:
@@ -351,8 +357,7 @@ class SimulatedBus:
         now = self.clock.instant
         kept = self._kept
         if message_id is None:
-            if self._ids is not None:
-                message_id = self._ids.new("msg")
+            message_id = self.name()
         else:
             first = self._seen.get(message_id)
             if first is None:

@@ -76,13 +76,16 @@ def replays_alike(service: type[PaymentsService], scenario: Scenario, faults: Fa
             schedule.play(other)
         steps = schedule.play(choices)
         staged = stage(machine, steps)
-        results.append(not staged.busy and same(Gatherer(machine).gather(steps[-1].after), staged.evidence()))
+        last = steps[-1].after
+        # A story that goes round for ever is cut off where it is.
+        ended = not schedule.moves(last) or schedule.may_end(last)
+        results.append(not (ended and staged.busy) and same(Gatherer(machine).gather(last), staged.evidence()))
 
     start(plan, scenario, play)
     return results[-1]
 
 
-@settings(max_examples=40, deadline=None, derandomize=True, database=None)
+@settings(max_examples=200, deadline=None, derandomize=True, database=None)
 @given(
     service=st.sampled_from(sorted(SERVICES)),
     scenario=st.sampled_from([*SMALL, "two-orders", "two-clicks-and-cancel"]),
@@ -100,6 +103,10 @@ def test_any_schedule_comes_to_the_same_end_from_memory_and_when_all_is_run(
     service: str, scenario: str, faults: Faults, choices: list[int]
 ) -> None:
     assert replays_alike(SERVICES[service], SCENARIOS[scenario], faults, choices)
+
+
+def test_a_message_is_named_by_who_publishes_it_whoever_acts_before_it_is_kept() -> None:
+    assert replays_alike(Naive, SCENARIOS["two-clicks"], Faults(retries=0), [0, 2, 0, 2, 0, 1])
 
 
 def every_schedule(machine: Machine) -> Iterator[list[int]]:
