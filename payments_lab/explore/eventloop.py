@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _WORDS = {
     "run_in_executor": "threads (run_in_executor, to_thread)",
-    "time": "the time (timeout, loop.time)",
+    "time": "the time (timeout, wait_for, loop.time)",
 }
 
 
@@ -47,7 +47,7 @@ class StandIn:
 
     def call_later(self, _delay: float, callback: Any, *arguments: Any) -> _Handle:
         if getattr(callback, "__name__", "") != "_set_result_unless_cancelled" or STEP.strands is None:
-            refuse_asyncio("the time (call_later, wait_for, timeouts)")
+            refuse_asyncio("the time (timeout, wait_for, call_later)")
         STEP.strands.sleeps(*arguments)
         return _Handle()
 
