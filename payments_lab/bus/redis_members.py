@@ -105,6 +105,7 @@ class RedisMember:
         self._redis = bus.redis
         self._reader: Any = bus.redis.client()
         self._reads_as = 0
+        self._waits = False
         self._handler = handler
         self._queue = queue
         self._member = member
@@ -125,7 +126,7 @@ class RedisMember:
         """Finish the delivery in hand, give back what was not begun, and leave."""
         self.begin_nothing_new()
         if self._task is not None:
-            await self._wake()
+            await self._wake(self._task)
             await self._task
             self._task = None
             await self._reader.aclose()
@@ -242,12 +243,18 @@ class RedisMember:
                     raise
             self._subjects[stream] = subject
 
-    async def _wake(self) -> None:
-        """Let a read that waits for news come back now; it does so by itself where the server refuses or is gone."""
+    async def _wake(self, reading: asyncio.Task[None]) -> None:
+        """Let a read that waits for news come back now; it does so by itself where the server refuses or is gone.
+
+        Once more after a moment: the server may hear of the waking before it hears of the read.
+        """
         from redis.exceptions import RedisError
 
         with suppress(RedisError):
-            await self._redis.client_unblock(self._reads_as)
+            while not reading.done():
+                if self._waits:
+                    await self._redis.client_unblock(self._reads_as)
+                await asyncio.wait({reading}, timeout=POLL)
 
     async def _leave_groups(self) -> None:
         """Remove this member where nothing is pending for it; what is, others claim when its ack wait is over."""
@@ -264,9 +271,13 @@ class RedisMember:
             return
         loop = asyncio.get_running_loop()
         begun = loop.time()
-        news = await self._reader.xreadgroup(
-            self.durable, self._member, dict.fromkeys(self._subjects, ">"), count=count, block=int(wait * 1000) or 1
-        )
+        self._waits = True
+        try:
+            news = await self._reader.xreadgroup(
+                self.durable, self._member, dict.fromkeys(self._subjects, ">"), count=count, block=int(wait * 1000) or 1
+            )
+        finally:
+            self._waits = False
         if news:
             await self._hand_over_all(news)
         elif loop.time() - begun < wait / 2:
