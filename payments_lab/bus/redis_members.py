@@ -219,7 +219,7 @@ class RedisMember:
             await self._read(min(BLOCK, max(self._next_claim - loop.time(), 0.001)))
 
     def _is_over(self) -> bool:
-        """A client that is about to connect may lose the news that its task was cancelled; the task knows."""
+        """Whether to stop. A client that is about to connect may lose the news of a cancellation; the task knows it."""
         task = asyncio.current_task()
         return self._closing or (task is not None and task.cancelling() > 0)
 

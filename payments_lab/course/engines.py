@@ -205,6 +205,7 @@ def _launched(scheme: str, command: Callable[[int, str], Sequence[str]]) -> Engi
     engine = Engine(scheme, command)
     engine.launch()
     if CAN_FORK:
+        # Who starts servers soon wants copies that use them; what those need is loaded meanwhile.
         nursery()
     return engine
 

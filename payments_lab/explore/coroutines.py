@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import opcode
 import types
 from collections.abc import Callable, Coroutine, Generator
@@ -11,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from payments_lab.explore.awaiting import awaits_noticed
-from payments_lab.explore.eventloop import LOOP
+from payments_lab.explore.eventloop import stood_in
 from payments_lab.explore.fencing import fenced_in
-from payments_lab.explore.places import innermost, where
+from payments_lab.explore.places import innermost
 from payments_lab.explore.refusing import STEP, Refused
 from payments_lab.explore.watching import TooLate, begin_step, end_step, watched
 from payments_lab.ports import Operation, scheduled_by
@@ -21,8 +20,6 @@ from payments_lab.ports import Operation, scheduled_by
 T = TypeVar("T")
 
 PATIENCE = 3.0
-
-PAUSE = Operation("pause", "sleep", None, writes=False)
 
 _RAISE = opcode.opmap["RAISE_VARARGS"]
 
@@ -33,6 +30,9 @@ class Wish:
 
     operation: Operation
     perform: Callable[[], Any]
+
+
+PAUSE = Wish(Operation("pause", "sleep", None, writes=False), lambda: None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +54,11 @@ class Suspender:
 @contextmanager
 def under_control() -> Generator[None]:
     """While this lasts, code under test meets our checkpoints, no foreign event loop, and an end to its patience."""
-    before = asyncio._get_running_loop()  # pyright: ignore[reportPrivateUsage]
-    with scheduled_by(_SUSPENDER), watched(), fenced_in(), awaits_noticed():
-        asyncio._set_running_loop(LOOP)  # pyright: ignore[reportArgumentType]
-        try:
-            yield
-        finally:
-            asyncio._set_running_loop(before)
+    with scheduled_by(_SUSPENDER), watched(), fenced_in(), awaits_noticed(), stood_in():
+        yield
 
 
-def resume(coroutine: Coroutine[Any, Any, Any], answer: Any = None, error: Exception | None = None) -> Wish | Finished:
+def resume(coroutine: Coroutine[Wish, Any, Any], answer: Any = None, error: Exception | None = None) -> Wish | Finished:
     """Run to the next checkpoint, or to the end. Must happen :func:`under_control`.
 
     Refused when the coroutine waits for anything but a checkpoint, takes longer than PATIENCE seconds, does what nobody
@@ -77,14 +72,10 @@ def resume(coroutine: Coroutine[Any, Any, Any], answer: Any = None, error: Excep
         end_step()
     if STEP.unawaited and not (isinstance(outcome, Finished) and outcome.error):
         raise Refused("unawaited", STEP.unawaited)
-    if isinstance(outcome, Wish | Finished):
-        return outcome
-    if outcome is None:
-        return Wish(PAUSE, _nothing)
-    raise Refused("foreign-await", f"{where(coroutine)} waits for {outcome!r}, which the explorer does not control")
+    return outcome
 
 
-def _step(coroutine: Coroutine[Any, Any, Any], answer: Any, error: Exception | None) -> object:
+def _step(coroutine: Coroutine[Wish, Any, Any], answer: Any, error: Exception | None) -> Wish | Finished:
     try:
         return coroutine.send(answer) if error is None else coroutine.throw(error)
     except StopIteration as done:
@@ -109,10 +100,6 @@ def _is_raised_by_code(error: BaseException) -> bool:
     while place is not None and place.tb_next is not None:
         place = place.tb_next
     return place is not None and place.tb_frame.f_code.co_code[place.tb_lasti] == _RAISE
-
-
-def _nothing() -> None:
-    return None
 
 
 _SUSPENDER = Suspender()

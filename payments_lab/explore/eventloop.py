@@ -7,7 +7,8 @@ import inspect
 import logging
 import sys
 import types
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import contextmanager
 from contextvars import Context
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
@@ -95,3 +96,14 @@ def _close_unawaited(frame: types.FrameType | None) -> None:
 
 
 LOOP: Any = StandIn()
+
+
+@contextmanager
+def stood_in() -> Generator[None]:
+    """While this lasts, code meets no other event loop."""
+    before = asyncio._get_running_loop()  # pyright: ignore[reportPrivateUsage]
+    asyncio._set_running_loop(LOOP)
+    try:
+        yield
+    finally:
+        asyncio._set_running_loop(before)

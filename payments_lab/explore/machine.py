@@ -454,7 +454,7 @@ class Machine:
 
     def _find_engine(self, node: Node) -> int:
         operation = self.tasks.wishes[node.operation].operation
-        if operation.resource in (PAUSE.resource, CHOICE):
+        if operation.resource in (PAUSE.operation.resource, CHOICE):
             return -1
         service = self.tasks.scripts[node.script].service
         number = self._engine_of.get(operation.resource)

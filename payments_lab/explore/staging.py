@@ -282,9 +282,13 @@ class Stage:
 
     def _chosen(self, move: Move) -> tuple[Any, Exception | None]:
         """Which strand goes on, as the explorer has chosen."""
-        thread, node = move.after, move.next
-        number = thread.answer if thread is not None and thread.fate is Fate.REPLIED else node.answer if node else None
-        return (self._machine.tasks.answers[number].value if number is not None else 0), None
+        if move.after is not None and move.after.fate is Fate.REPLIED:
+            number = move.after.answer
+        else:
+            assert move.next is not None
+            assert move.next.answer is not None
+            number = move.next.answer
+        return self._machine.tasks.answers[number].value, None
 
     def _answer(self, acting: _Acting, kind: Kind) -> tuple[Any, Exception | None]:
         wish = acting.wish

@@ -60,7 +60,7 @@ class Strand(asyncio.Future[Any]):
         return "a task"
 
 
-class Strands(Coroutine[Any, Any, Any]):
+class Strands(Coroutine[Wish, Any, Any]):
     """A coroutine and the tasks that it starts, as one coroutine that waits for one operation at a time."""
 
     def __init__(self, coroutine: Coroutine[Any, Any, Any]) -> None:
@@ -136,7 +136,7 @@ class Strands(Coroutine[Any, Any, Any]):
         if strand.done():
             return
         if outcome is None:
-            strand.wish = Wish(PAUSE, _nothing)
+            strand.wish = PAUSE
         elif isinstance(outcome, Wish):
             strand.wish = outcome
         elif isinstance(outcome, asyncio.Future):
@@ -148,7 +148,7 @@ class Strands(Coroutine[Any, Any, Any]):
     def _wait(self, strand: Strand, future: asyncio.Future[Any]) -> None:
         future._asyncio_future_blocking = False
         if future in self._sleeps:
-            strand.wish = Wish(PAUSE, _nothing)
+            strand.wish = PAUSE
             strand.sleep = partial(future.set_result, self._sleeps.pop(future))
             return
         future.add_done_callback(lambda _: self._ready.append(strand))
@@ -192,7 +192,3 @@ class Strands(Coroutine[Any, Any, Any]):
         if error is not None:
             raise error
         raise StopIteration(self._main.result())
-
-
-def _nothing() -> None:
-    return None

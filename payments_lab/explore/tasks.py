@@ -16,9 +16,10 @@ from datetime import datetime
 from typing import Any
 
 from payments_lab.explore.answers import Answers, frozen
-from payments_lab.explore.coroutines import Finished, Refused, Wish, resume, where
+from payments_lab.explore.coroutines import Finished, Refused, Wish, resume
 from payments_lab.explore.memory import Memory
 from payments_lab.explore.numbering import Numbers
+from payments_lab.explore.places import where
 from payments_lab.explore.standing import Standing
 from payments_lab.explore.strands import Strands
 from payments_lab.ports import Operation

@@ -6,9 +6,8 @@ generator decides whose turn it is and what goes wrong, within the bounds of the
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Coroutine, Generator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
@@ -21,7 +20,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from payments_lab.bus.protocol import PubAck, PublishUnconfirmed
 from payments_lab.explore.coroutines import Wish
-from payments_lab.explore.eventloop import LOOP
+from payments_lab.explore.eventloop import stood_in
 from payments_lab.explore.faults import Faults
 from payments_lab.explore.scenario import Pay, Scenario
 from payments_lab.explore.strands import CHOICE, Strands
@@ -48,17 +47,6 @@ class Suspends:
     @coroutine
     def step(self, operation: Operation, perform: Callable[[], Any]) -> Generator[Wish, Any, Any]:
         return (yield Wish(operation, perform))
-
-
-@contextmanager
-def a_loop() -> Generator[None]:
-    """Somebody who makes strands of the tasks that handlers start."""
-    before = asyncio._get_running_loop()
-    asyncio._set_running_loop(LOOP)
-    try:
-        yield
-    finally:
-        asyncio._set_running_loop(before)
 
 
 class Message(NamedTuple):
@@ -190,7 +178,7 @@ class Shop:
         self.dead: list[Message] = []
 
     def live(self) -> Outcome:
-        with scheduled_by(Suspends()), a_loop():
+        with scheduled_by(Suspends()), stood_in():
             self._alone(ours=self.ours["payments"].create_index("orderId", unique=True))
             for order in self.scenario.orders:
                 self._alone(

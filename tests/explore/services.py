@@ -95,11 +95,6 @@ class Trespasses(Naive):
         await self.foreign.find_one({"_id": "ord_1"})
 
 
-class Gathers(Naive):
-    async def before_the_charge(self) -> None:
-        await asyncio.gather(self.payments.find_one({}), self.orders.find_one({}))
-
-
 class LeavesATaskBehind(Naive):
     async def before_the_charge(self) -> None:
         self.look = asyncio.create_task(self.payments.find_one({}))

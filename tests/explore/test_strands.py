@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Generator
 from contextvars import ContextVar
 from random import Random
 from typing import Any
@@ -327,6 +327,22 @@ def test_a_task_is_not_cancelled() -> None:
         asyncio.ensure_future(ask("a")).cancel()
 
     assert "handler uses cancelling a task" in refusal(handler)
+
+
+class Odd:
+    """Waits for what no event loop knows."""
+
+    def __await__(self) -> Generator[int, None, None]:
+        yield 42
+
+
+def test_what_no_loop_knows_is_waited_for_in_vain() -> None:
+    async def handler() -> None:
+        await Odd()
+
+    with under_control(), pytest.raises(Refused, match="handler waits for 42") as refused:
+        play(handler, [])
+    assert refused.value.kind == "foreign-await"
 
 
 async def in_time() -> None:
