@@ -206,6 +206,25 @@ def test_each_task_has_variables_of_its_own() -> None:
     assert all(value == ["a", "b", "nobody"] for value in orders(handler).values())
 
 
+def test_it_stands_alone_only_while_no_task_is_under_way() -> None:
+    """What stands alone may be taken for another that stands alike; what has tasks at work is like nothing else."""
+
+    async def handler() -> str:
+        before = await ask("b")
+        return before + await asyncio.create_task(ask("t")) + await ask("e")
+
+    with under_control():
+        main = handler()
+        strands = Strands(main)
+        stood: list[tuple[str, bool]] = []
+        outcome = resume(strands)
+        while isinstance(outcome, Wish):
+            stood.append((outcome.operation.verb, strands.alone is main))
+            outcome = resume(strands, outcome.perform())
+
+    assert stood == [("b", True), ("t", False), ("e", True)]
+
+
 # as a real event loop plays it
 
 
@@ -340,7 +359,7 @@ def test_what_no_loop_knows_is_waited_for_in_vain() -> None:
     async def handler() -> None:
         await Odd()
 
-    with under_control(), pytest.raises(Refused, match="handler waits for 42") as refused:
+    with under_control(), pytest.raises(Refused, match="Odd.__await__ waits for 42, which") as refused:
         play(handler, [])
     assert refused.value.kind == "foreign-await"
 
