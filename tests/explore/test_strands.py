@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import ContextVar
 from random import Random
@@ -341,11 +342,14 @@ def test_what_nobody_sets_is_waited_for_in_vain() -> None:
     assert "waits for a future (a lock, an event or a queue) that nothing of its own sets" in refusal(handler)
 
 
-def test_a_task_is_not_cancelled() -> None:
+def test_a_task_is_not_cancelled_and_its_coroutine_is_let_go_of() -> None:
+    task = ask("a")
+
     async def handler() -> None:
-        asyncio.ensure_future(ask("a")).cancel()
+        asyncio.ensure_future(task).cancel()
 
     assert "handler uses cancelling a task" in refusal(handler)
+    assert inspect.getcoroutinestate(task) == inspect.CORO_CLOSED
 
 
 class Odd:
