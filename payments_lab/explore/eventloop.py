@@ -1,37 +1,33 @@
-"""What code under test meets where the running event loop would be: tasks, sleeps and futures, and nothing else."""
+"""What code under test meets where the running event loop would be: tasks, sleeps, timeouts and futures, no more."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
-import logging
 import sys
 import types
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
 from contextvars import Context
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from payments_lab.explore.places import standing
 from payments_lab.explore.refusing import STEP, refuse
 
 if TYPE_CHECKING:
-    from payments_lab.explore.strands import Strand
+    from payments_lab.explore.strand import Strand
+    from payments_lab.explore.strands import Soon
+    from payments_lab.explore.timers import Timer
 
-_WORDS = {
-    "run_in_executor": "threads (run_in_executor, to_thread)",
-    "time": "the time (timeout, wait_for, loop.time)",
-}
-
-
-class _Handle:
-    """Of a sleep: nothing is scheduled, so nothing need be cancelled."""
-
-    def cancel(self) -> None: ...
+_WORDS = {"run_in_executor": "threads (run_in_executor, to_thread)"}
 
 
 class StandIn:
-    """Tasks are strands of what starts them; a sleep is a pause; the rest is refused by name."""
+    """Tasks are strands of what starts them; a sleep is a pause; the rest is refused by name.
+
+    Its clock stands still, and only asyncio may look at it.
+    """
 
     def create_future(self) -> asyncio.Future[Any]:
         return asyncio.Future(loop=cast("Any", self))
@@ -41,16 +37,25 @@ class StandIn:
             refuse_asyncio("tasks (create_task, gather) outside a handler")
         return STEP.strands.begin(coroutine, context)
 
-    def call_soon(self, callback: Callable[..., object], *arguments: Any, context: Context | None = None) -> None:
+    def call_soon(self, callback: Callable[..., object], *arguments: Any, context: Context | None = None) -> Soon:
         if STEP.strands is None:
             refuse_asyncio("call_soon")
-        STEP.strands.soon(callback, arguments, context)
+        return STEP.strands.soon(callback, arguments, context)
 
-    def call_later(self, _delay: float, callback: Any, *arguments: Any) -> _Handle:
-        if getattr(callback, "__name__", "") != "_set_result_unless_cancelled" or STEP.strands is None:
-            refuse_asyncio("the time (timeout, wait_for, call_later)")
-        STEP.strands.sleeps(*arguments)
-        return _Handle()
+    def call_at(self, when: float, callback: Any, *arguments: Any, context: Context | None = None) -> Timer:
+        return self.call_later(when, callback, *arguments, context=context)
+
+    def call_later(self, delay: float, callback: Any, *arguments: Any, context: Context | None = None) -> Timer:
+        if STEP.strands is None or not _is_of_asyncio(callback.__module__):
+            refuse_asyncio("the time (call_later, call_at)")
+        if callback.__name__ == "_set_result_unless_cancelled":
+            return STEP.strands.sleeps(delay, *arguments)
+        return STEP.strands.timers.start(delay, partial(callback, *arguments))
+
+    def time(self) -> float:
+        if not _is_of_asyncio(sys._getframe(1).f_globals["__name__"]):  # pyright: ignore[reportPrivateUsage]
+            refuse_asyncio("the time (loop.time)")
+        return 0.0
 
     def get_debug(self) -> bool:
         return False
@@ -61,18 +66,9 @@ class StandIn:
     def __getattr__(self, name: str) -> NoReturn:
         refuse_asyncio(_WORDS.get(name, name))
 
-    def __hash__(self) -> int:
-        if not _is_logging(sys._getframe(1)):  # pyright: ignore[reportPrivateUsage]
-            refuse_asyncio("the current task (asyncio.timeout, asyncio.wait_for, asyncio.TaskGroup)")
-        return id(self)
 
-    def __eq__(self, other: object) -> bool:
-        return self is other
-
-
-def _is_logging(frame: types.FrameType) -> bool:
-    """From Python 3.12 on, whoever writes a log asks for the name of the current task."""
-    return frame.f_globals.get("__name__") == logging.__name__
+def _is_of_asyncio(module: str) -> bool:
+    return module.split(".")[0] == "asyncio"
 
 
 def refuse_asyncio(what: str) -> NoReturn:
@@ -96,6 +92,19 @@ def _close_unawaited(frame: types.FrameType | None) -> None:
 
 
 LOOP: Any = StandIn()
+
+
+def _swap(loop: Any, task: Any) -> Any:
+    """As Python 3.12 and newer have it."""
+    before: Any = asyncio.current_task(loop)
+    if before is not None:
+        asyncio.tasks._leave_task(loop, before)
+    if task is not None:
+        asyncio.tasks._enter_task(loop, task)
+    return before
+
+
+swap_current_task: Callable[[Any, Any], Any] = getattr(asyncio.tasks, "_swap_current_task", _swap)
 
 
 @contextmanager

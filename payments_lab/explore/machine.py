@@ -46,8 +46,8 @@ class Kind(IntEnum):
 class Move(NamedTuple):
     """One thing that may happen: a configuration plus ``add`` is the next one, once ``spawns`` are put into it.
 
-    ``before`` acts at ``node`` and becomes ``after`` (None: it is gone). ``copied``: the bus keeps a second copy of
-    what it delivers. ``died``: the thread gets no further before its service crashes.
+    ``before`` acts at ``node``, is given ``answer`` and becomes ``after`` (None: it is gone). ``copied``: the bus keeps
+    a second copy of what it delivers. ``died``: the thread gets no further before its service crashes.
     """
 
     kind: Kind
@@ -57,6 +57,7 @@ class Move(NamedTuple):
     after: Thread | None = None
     node: Node | None = None
     next: Node | None = None
+    answer: int = -1
     copied: bool = False
     died: bool = False
     changes: bool = False
@@ -718,6 +719,7 @@ class _Act:
             after=after,
             node=node,
             next=following,
+            answer=effect.answer,
             copied=copied,
             died=died,
             changes=bool(effect.add),

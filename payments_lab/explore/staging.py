@@ -18,6 +18,7 @@ from payments_lab.bus.records import Happening
 from payments_lab.bus.simulator import SimulatedBus
 from payments_lab.explore.coroutines import Finished, Wish, resume, under_control
 from payments_lab.explore.evidence import Evidence
+from payments_lab.explore.losing import lost_reply
 from payments_lab.explore.machine import Kind, Machine, Move
 from payments_lab.explore.ports import Message
 from payments_lab.explore.scenario import Pay, Scenario
@@ -25,7 +26,7 @@ from payments_lab.explore.schedule import Step
 from payments_lab.explore.strands import CHOICE, Strands
 from payments_lab.explore.tasks import NamingPort, outcome_of_request
 from payments_lab.explore.threads import Fate, Role, Source
-from payments_lab.explore.world import PHASES, Service, Services, lost_reply
+from payments_lab.explore.world import PHASES, Service, Services
 from payments_lab.ports import LabClock, Operation, scheduled_by
 from payments_lab.ports.immediate import immediately
 from payments_lab.shop.events import SUBJECTS
@@ -281,14 +282,8 @@ class Stage:
         return not self._resume(acting, answer)
 
     def _chosen(self, move: Move) -> tuple[Any, Exception | None]:
-        """Which strand goes on, as the explorer has chosen."""
-        if move.after is not None and move.after.fate is Fate.REPLIED:
-            number = move.after.answer
-        else:
-            assert move.next is not None
-            assert move.next.answer is not None
-            number = move.next.answer
-        return self._machine.tasks.answers[number].value, None
+        """Which way it goes on, as the explorer has chosen."""
+        return self._machine.tasks.answers[move.answer].value, None
 
     def _answer(self, acting: _Acting, kind: Kind) -> tuple[Any, Exception | None]:
         wish = acting.wish

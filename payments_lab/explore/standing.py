@@ -19,6 +19,8 @@ from itertools import count
 from typing import Any, Generic, NamedTuple, cast
 
 from payments_lab.explore.liveness import live_variables
+from payments_lab.explore.strand import Strand
+from payments_lab.explore.timers import Timer
 
 _ATOMS = (type(None), bool, int, float, complex, str, bytes, type(Ellipsis), date, timedelta)
 _NAMED = (
@@ -292,4 +294,6 @@ _LOOKS: dict[type[Any], Callable[[Any], Iterable[Any]]] = {
     partial: _partial,
     types.BuiltinFunctionType: _builtin,
     decimal.Context: _repr,
+    Strand: Strand.stands,
+    Timer: Timer.stands,
 }

@@ -1,7 +1,8 @@
 """A request or delivery whose code does several things at once: a strand for it, and one for each task that it starts.
 
 A bundle of strands looks like one coroutine. Where several strands wait for an operation each, any of them may be the
-next to go on. So the bundle first asks which one; that is one more operation, with as many answers.
+next to go on. So the bundle first asks which one; that is one more operation, with as many answers. So it does where a
+timeout may be over, and where a task is cancelled of which nobody knows whether what it asked for has been sent.
 """
 
 from __future__ import annotations
@@ -9,72 +10,68 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Hashable
 from contextlib import suppress
 from contextvars import Context, copy_context
 from functools import partial
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from payments_lab.explore.coroutines import PAUSE, Wish
-from payments_lab.explore.eventloop import LOOP, refuse_asyncio
+from payments_lab.explore.losing import is_lost
 from payments_lab.explore.places import standing, where
 from payments_lab.explore.refusing import STEP, Refused
+from payments_lab.explore.strand import Strand
+from payments_lab.explore.timers import Timer, Timers
 from payments_lab.ports import Operation
 
 CHOICE = "choice"
+TIME_IS_UP = "the time is up"
+NOT_SENT = "is cancelled before it has asked"
+SENT = "is cancelled once it has asked"
+_SILENCE = Wish(Operation("pause", "silence", None, writes=False), lambda: None)
 
 
-class Strand(asyncio.Future[Any]):
-    """A coroutine on its way, and its result once it has one; ``begun`` is the line that has started it."""
+class Way(NamedTuple):
+    """One way in which it may go on; ``go`` gives what the bundle waits for then, or None where it runs on."""
 
-    def __init__(self, coroutine: Coroutine[Any, Any, Any], context: Context | None = None, begun: str = "") -> None:
-        super().__init__(loop=LOOP)
-        self.coroutine = coroutine
-        self.context = context
-        self.begun = begun
-        self.wish: Wish | None = None
-        self.sleep: Callable[[], object] | None = None
+    words: str
+    go: Callable[[], Wish | None]
 
-    def step(self, value: Any, error: Exception | None) -> Any:
-        """To the next await: what the coroutine waits for there. Its end is this future's."""
-        self.wish = None
-        if self.sleep is not None:
-            self.sleep()
-            self.sleep = None
-        go = partial(self.coroutine.send, value) if error is None else partial(self.coroutine.throw, error)
-        try:
-            return go() if self.context is None else self.context.run(go)
-        except StopIteration as done:
-            self.set_result(done.value)
-        except Exception as failure:
-            self.set_exception(failure)
-        return None
 
-    def cancel(self, msg: Any = None) -> bool:
-        refuse_asyncio("cancelling a task")
+class Soon:
+    """A call that the event loop was asked for, unless it is cancelled before."""
 
-    def set_name(self, value: object) -> None:
-        """Names are for people who debug."""
+    def __init__(self, call: Callable[[], object]) -> None:
+        self.call = call
+        self.is_cancelled = False
 
-    def get_name(self) -> str:
-        return "a task"
+    def cancel(self) -> None:
+        self.is_cancelled = True
 
 
 class Strands(Coroutine[Wish, Any, Any]):
     """A coroutine and the tasks that it starts, as one coroutine that waits for one operation at a time."""
 
     def __init__(self, coroutine: Coroutine[Any, Any, Any]) -> None:
-        self._main = Strand(coroutine)
+        self.timers = Timers()
+        self._main = Strand(self, 0, coroutine)
         self._strands = [self._main]
+        self._begun = 1
         self._acting: Strand | None = self._main
-        self._soon: deque[Callable[[], object]] = deque()
+        self._then: Callable[[Any, Exception | None], Wish | None] = partial(self._tell, self._main)
+        self._soon: deque[Soon] = deque()
         self._ready: deque[Strand] = deque()
-        self._sleeps: dict[asyncio.Future[Any], Any] = {}
+        self._sleeps: dict[asyncio.Future[Any], Timer] = {}
 
     @property
     def alone(self) -> Coroutine[Any, Any, Any] | None:
-        """The one coroutine that is on its way, or None where there are several."""
-        return self._main.coroutine if len(self._strands) == 1 else None
+        """The one coroutine that is on its way, or None where there are several or a choice is to be made."""
+        return self._main.coroutine if len(self._strands) == 1 and self._acting is not None else None
+
+    @property
+    def stands(self) -> Hashable:
+        """What decides how one that is alone goes on, besides its coroutine."""
+        return self._main.stands(), tuple(timer.stands() for timer in self.timers.running)
 
     @property
     def cr_await(self) -> Coroutine[Any, Any, Any]:
@@ -99,72 +96,124 @@ class Strands(Coroutine[Wish, Any, Any]):
 
     def begin(self, coroutine: Coroutine[Any, Any, Any], context: Context | None) -> Strand:
         begun = standing(sys._getframe())  # pyright: ignore[reportPrivateUsage]
-        strand = Strand(coroutine, context or copy_context(), begun)
+        strand = Strand(self, self._begun, coroutine, context or copy_context(), begun)
+        self._begun += 1
         self._strands.append(strand)
         self._ready.append(strand)
         return strand
 
-    def soon(self, callback: Callable[..., object], arguments: tuple[Any, ...], context: Context | None) -> None:
+    def soon(self, callback: Callable[..., object], arguments: tuple[Any, ...], context: Context | None) -> Soon:
         call = partial(callback, *arguments)
-        self._soon.append(call if context is None else partial(context.run, call))
+        self._soon.append(Soon(call if context is None else partial(context.run, call)))
+        return self._soon[-1]
 
-    def sleeps(self, future: asyncio.Future[Any], result: Any = None) -> None:
+    def sleeps(self, delay: float, future: asyncio.Future[Any], result: Any) -> Timer:
         """``future`` is what a sleep waits for."""
-        self._sleeps[future] = result
+        timer = self._sleeps[future] = self.timers.start(delay, partial(future.set_result, result))
+        return timer
+
+    def cut(self, strand: Strand) -> None:
+        """``strand`` is cancelled; where it has asked for a change, that may have been heard all the same."""
+        if strand.wish is not None and not strand.wish.operation.writes:
+            self._interrupt(strand)
 
     # steps
 
     def _go_on(self, value: Any, error: Exception | None) -> Any:
         before, STEP.strands = STEP.strands, self
+        self.timers.now += 1
         try:
-            if self._acting is None:
-                chosen: int = value
-                self._acting = self._waiting()[chosen]
-                return self._acting.wish
-            self._step(self._acting, value, error)
-            self._run_what_is_ready()
-            self._strands = [each for each in self._strands if not each.done()]
-            return self._end() if self._main.done() else self._next_wish()
+            return self._then(value, error) or self._run()
         except BaseException:
             self.close()
             raise
         finally:
             STEP.strands = before
 
+    def _run(self) -> Any:
+        """To the next operation, or to the end."""
+        while True:
+            self._run_what_is_ready()
+            self._strands = [each for each in self._strands if not each.done()]
+            cut = next((each for each in self._strands if each.is_cut and each.wish), None)
+            if cut is None and self._main.done():
+                return self._end()
+            wish = self._choose(self._ways() if cut is None else self._ways_of_cutting(cut))
+            if wish is not None:
+                return wish
+
+    def _tell(self, strand: Strand, value: Any, error: Exception | None) -> Wish | None:
+        timeouts = self._timeouts()
+        if not is_lost(error) or strand.is_cut or not timeouts:
+            self._step(strand, value, error)
+            return None
+        strand.wish = _SILENCE
+        ways = [Way("the connection breaks", partial(self._step, strand, None, error))]
+        ways += [Way(TIME_IS_UP, partial(self._wait_in_vain, strand, error, each)) for each in timeouts]
+        return self._choose(ways)
+
+    def _wait_in_vain(self, strand: Strand, error: Exception | None, timeout: Timer) -> None:
+        """No answer comes to ``strand`` before a timeout is over; it waits on only if it is none of its own."""
+        timeout.ring()
+        self._run_what_is_ready()
+        if strand.wish is _SILENCE:
+            self._step(strand, None, error)
+
     def _step(self, strand: Strand, value: Any, error: Exception | None) -> None:
         outcome: object = strand.step(value, error)
         if strand.done():
             return
         if outcome is None:
-            strand.wish = PAUSE
+            self._wish(strand, PAUSE)
         elif isinstance(outcome, Wish):
-            strand.wish = outcome
+            self._wish(strand, outcome)
         elif isinstance(outcome, asyncio.Future):
             self._wait(strand, cast("asyncio.Future[Any]", outcome))
         else:
             place = where(strand.coroutine)
             raise Refused("foreign-await", f"{place} waits for {outcome!r}, which the explorer does not control")
 
+    def _wish(self, strand: Strand, wish: Wish) -> None:
+        strand.wish = wish
+        if strand.is_cut:
+            self.cut(strand)
+
     def _wait(self, strand: Strand, future: asyncio.Future[Any]) -> None:
         future._asyncio_future_blocking = False
         if future in self._sleeps:
-            strand.wish = PAUSE
-            strand.sleep = partial(future.set_result, self._sleeps.pop(future))
+            strand.timer = self._sleeps.pop(future)
+            self._wish(strand, PAUSE)
             return
+        strand.awaited = future
         future.add_done_callback(lambda _: self._ready.append(strand))
+        if strand.is_cut and future.cancel():
+            strand.is_cut = False
+
+    def _interrupt(self, strand: Strand) -> None:
+        strand.wish = None
+        self._ready.append(strand)
 
     def _run_what_is_ready(self) -> None:
         while self._soon or self._ready:
             while self._soon:
-                self._soon.popleft()()
+                call = self._soon.popleft()
+                if not call.is_cancelled:
+                    call.call()
             if self._ready:
                 self._step(self._ready.popleft(), None, None)
 
-    def _waiting(self) -> list[Strand]:
-        return [each for each in self._strands if each.wish is not None]
+    # choices
 
-    def _next_wish(self) -> Wish:
-        waiting = self._waiting()
+    def _choose(self, ways: list[Way]) -> Wish | None:
+        if len(ways) == 1:
+            return ways[0].go()
+        self._acting = None
+        self._then = partial(_taken, ways)
+        return Wish(Operation(CHOICE, "go on", [way.words for way in ways], writes=False), lambda: 0)
+
+    def _ways(self) -> list[Way]:
+        """Whoever waits for an operation may go on; where all that wait only sleep, a timeout may be over instead."""
+        waiting = [each for each in self._strands if each.wish is not None]
         if not waiting:
             place = where(self._main.coroutine)
             raise Refused(
@@ -172,13 +221,34 @@ class Strands(Coroutine[Wish, Any, Any]):
                 f"{place} waits for a future (a lock, an event or a queue) that nothing of its own sets, which the "
                 "explorer cannot follow",
             )
-        if len(waiting) == 1:
-            self._acting = waiting[0]
-            assert waiting[0].wish is not None
-            return waiting[0].wish
-        self._acting = None
-        ways = [f"{each.wish.operation.resource} {each.wish.operation.verb}" for each in waiting if each.wish]
-        return Wish(Operation(CHOICE, "go on", ways, writes=False), lambda: 0)
+        due = self.timers.due()
+        ways = [
+            Way(_in_words(each.wish), partial(self._let, each))
+            for each in waiting
+            if each.wish and (each.timer is None or each.timer in due)
+        ]
+        if all(each.wish is PAUSE for each in waiting):
+            ways += [Way(TIME_IS_UP, each.ring) for each in self._timeouts()]
+        return ways
+
+    def _ways_of_cutting(self, strand: Strand) -> list[Way]:
+        return [Way(NOT_SENT, partial(self._interrupt, strand)), Way(SENT, partial(self._let, strand))]
+
+    def _timeouts(self) -> list[Timer]:
+        """The timeouts that may be over next."""
+        sleeps = [each.timer for each in self._strands]
+        return [timer for timer in self.timers.due() if timer not in sleeps]
+
+    def _let(self, strand: Strand) -> Wish:
+        assert strand.wish is not None
+        self._acting = strand
+        self._then = partial(self._wake if strand.timer else self._tell, strand)
+        return strand.wish
+
+    def _wake(self, strand: Strand, value: Any, error: Exception | None) -> None:
+        assert strand.timer is not None
+        strand.timer.ring()
+        self._step(strand, value, error)
 
     def _end(self) -> Any:
         if self._strands:
@@ -186,9 +256,19 @@ class Strands(Coroutine[Wish, Any, Any]):
                 "asyncio",
                 f"{self._strands[0].begun} starts a task that is still under way when its handler is done, so that "
                 "nobody learns what comes of it; await it (when one fails, gather leaves the others to themselves, but "
-                "not with return_exceptions=True)",
+                "not with return_exceptions=True; a TaskGroup cancels them and waits)",
             )
+        if self._main.end is not None:
+            raise self._main.end
         error = self._main.exception()
         if error is not None:
             raise error
         raise StopIteration(self._main.result())
+
+
+def _taken(ways: list[Way], chosen: int, _: Exception | None) -> Wish | None:
+    return ways[chosen].go()
+
+
+def _in_words(wish: Wish | None) -> str:
+    return "" if wish is None else f"{wish.operation.resource} {wish.operation.verb}"

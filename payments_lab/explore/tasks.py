@@ -235,10 +235,11 @@ class Tasks:
         answered = running.answered() if running.answered else ""
         if not self._merge:
             return None
-        coroutine = running.coroutine.alone
-        if coroutine is None:
+        strands = running.coroutine
+        if strands.alone is None:
             return object()
-        return self._standing.key(coroutine, answered, running.counts, _own_variables(running.context))
+        variables = _own_variables(running.context)
+        return self._standing.key(strands.alone, answered, running.counts, variables, strands.stands)
 
     def _keep(self, node: Node, running: _Running) -> None:
         if len(self._running) > MOST_KEPT:

@@ -14,7 +14,7 @@ from payments_lab.explore.places import innermost
 from payments_lab.explore.ports import Message, published
 from payments_lab.explore.scenario import Pay
 from payments_lab.explore.schedule import Step
-from payments_lab.explore.strands import CHOICE
+from payments_lab.explore.strands import CHOICE, NOT_SENT, SENT, TIME_IS_UP
 from payments_lab.explore.tasks import Node
 from payments_lab.explore.threads import Fate, Role, Source
 from payments_lab.ports import Operation
@@ -207,9 +207,11 @@ class _Teller:
         machine = self.machine
         wish = machine.tasks.wishes[node.operation]
         number = machine.engine_of(node)
+        if wish.operation.resource == CHOICE:
+            self._choose(lane, wish.operation.arguments[machine.tasks.answers[step.move.answer].value])
+            return
         if number < 0:
-            if wish.operation.resource != CHOICE:
-                self._note(lane, "waits")
+            self._note(lane, "waits")
             return
         before = machine.states[number].of(step.before)
         answer = machine.tasks.answers[machine.engines[number].effect(before, node.operation, wish).answer]
@@ -224,6 +226,11 @@ class _Teller:
             self._note(
                 lane, {"": done, "reply": f"{done}, but no reply", "request": f"{done} is lost"}[lost], _tone(lost)
             )
+
+    def _choose(self, lane: str, way: str) -> None:
+        """Which of several tasks goes on is seen by what it does; that one waits no longer is not."""
+        if way in (TIME_IS_UP, SENT, NOT_SENT):
+            self._note(lane, way, "warn")
 
     def _ask_stripe(self, lane: str, operation: Operation, answer: Answer, lost: str) -> None:
         label, kind = _answered(answer)

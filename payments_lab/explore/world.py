@@ -7,9 +7,9 @@ from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from payments_lab.bus.protocol import PublishUnconfirmed
 from payments_lab.explore.coroutines import under_control
 from payments_lab.explore.engines import Engine
+from payments_lab.explore.losing import lost_reply
 from payments_lab.explore.memory import Memory
 from payments_lab.explore.places import innermost
 from payments_lab.explore.ports import ExploredBus, ExploredDelivery, Message
@@ -211,23 +211,6 @@ def _called(call: Callable[..., Any], arguments: dict[str, Any]) -> Coroutine[An
 
 def _fields(ports: Any) -> list[Any]:
     return [getattr(ports, field.name) for field in fields(ports)]
-
-
-def lost_reply(resource: str) -> Exception:
-    """What a caller gets when the reply of an engine is lost."""
-    if resource == "stripe":
-        import stripe
-
-        return stripe.APIConnectionError("the connection was lost", should_retry=True)
-    if resource == "bus":
-        return PublishUnconfirmed("the stream did not answer")
-    if resource.endswith(".redis"):
-        from redis.exceptions import ConnectionError as RedisConnectionError
-
-        return RedisConnectionError("connection closed by server")
-    from pymongo.errors import AutoReconnect
-
-    return AutoReconnect("connection closed")
 
 
 def _reachable(roots: list[object]) -> list[object]:

@@ -14,14 +14,11 @@ from random import Random
 from types import coroutine
 from typing import Any, NamedTuple
 
-import stripe
-from pymongo.errors import AutoReconnect
-from redis.exceptions import ConnectionError as RedisConnectionError
-
-from payments_lab.bus.protocol import PubAck, PublishUnconfirmed
+from payments_lab.bus.protocol import PubAck
 from payments_lab.explore.coroutines import Wish
 from payments_lab.explore.eventloop import stood_in
 from payments_lab.explore.faults import Faults
+from payments_lab.explore.losing import lost_reply
 from payments_lab.explore.scenario import Pay, Scenario
 from payments_lab.explore.strands import CHOICE, Strands
 from payments_lab.local_stripe import LocalStripe
@@ -247,7 +244,7 @@ class Shop:
             self.outcome.lost += 1
             if self.random.random() < 0.5:
                 self._perform(asked)
-            error = lost(asked.operation.resource)
+            error = lost_reply(asked.operation.resource)
         else:
             answer, error = self._perform(asked)
         if asked.operation.resource == "stripe":
@@ -436,16 +433,6 @@ class Shop:
             refused = answer != "answered" and not answer.startswith("unknown")
             if declined and refused and OrderStatus(order["status"]).is_open:
                 broken["a-declined-buyer-may-retry"] = f"the other card: {answer}"
-
-
-def lost(resource: str) -> Exception:
-    if resource == "stripe":
-        return stripe.APIConnectionError("the connection was lost", should_retry=True)
-    if resource == "bus":
-        return PublishUnconfirmed("the stream did not answer")
-    if resource.endswith("redis"):
-        return RedisConnectionError("connection closed by server")
-    return AutoReconnect("connection closed")
 
 
 def live(

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
+import anyio
 import stripe
 
 from tests.explore.services import Naive
@@ -98,19 +99,24 @@ class ChargesByTheLibrarysOwnClient(Naive):
 class CatchesWhatItIsRefused(Naive):
     async def before_the_charge(self) -> None:
         with suppress(BaseException):
-            await asyncio.wait_for(self.payments.find_one({}), 1)
+            asyncio.get_running_loop().time()
 
 
-class TakesATimeout(Naive):
+class WantsToBeCalledLater(Naive):
     async def before_the_charge(self) -> None:
-        async with asyncio.timeout(1):
+        asyncio.get_running_loop().call_later(1, print, "late")
+
+
+class TakesATimeoutOfAnotherFramework(Naive):
+    async def before_the_charge(self) -> None:
+        with anyio.move_on_after(1):
             await self.payments.find_one({})
 
 
-class UsesAGroup(Naive):
+class CancelsByAnotherFramework(Naive):
     async def before_the_charge(self) -> None:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self.payments.find_one({}))
+        async with anyio.create_task_group() as group:
+            group.cancel_scope.cancel()
 
 
 class GoesToAnExecutor(Naive):

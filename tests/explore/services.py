@@ -146,6 +146,18 @@ class Sleeps(Naive):
         await asyncio.sleep(1)
 
 
+class LooksAgainForSoLong(Naive):
+    """Looks again and again until its order is there, but no longer than five seconds."""
+
+    async def before_the_charge(self) -> None:
+        try:
+            async with asyncio.timeout(5):
+                while await self.orders.find_one({"_id": "ord_1", "status": "created"}) is None:  # noqa: ASYNC110
+                    await asyncio.sleep(1)
+        except TimeoutError:
+            raise OrderNotFound("not in time") from None
+
+
 class RefusesEverybody(Naive):
     async def create_charge(self, **_: Any) -> Any:
         raise AlreadyPaid("no")

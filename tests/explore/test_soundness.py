@@ -29,7 +29,14 @@ from payments_lab.explore.standing import Standing
 from payments_lab.explore.tasks import Tasks
 from payments_lab.explore.world import Services
 from payments_lab.explore.zoo import BUGS, NaivePaymentsService
-from tests.explore.services import ChargesByTheStatus, Naive, Remembers, RemembersAtOnce, SavesWhileItCharges
+from tests.explore.services import (
+    ChargesByTheStatus,
+    LooksAgainForSoLong,
+    Naive,
+    Remembers,
+    RemembersAtOnce,
+    SavesWhileItCharges,
+)
 
 CLICK = Scenario("click", (Pay(key="click-1"),), known=True)
 CLICK_OR_CANCEL = Scenario("click-or-cancel", (Pay(key="click-1"), Cancel()), known=True)
@@ -45,6 +52,7 @@ SERVICES: dict[str, type[PaymentsService]] = {
     "by-the-status": ChargesByTheStatus,
     "at-once": SavesWhileItCharges,
     "remembers-at-once": RemembersAtOnce,
+    "looks-for-so-long": LooksAgainForSoLong,
     **{bug.name: bug.service for bug in BUGS if bug.orders is None},
 }
 SMALL = ("two-clicks", "pay-and-cancel", "pay-and-expire", "second-card", "stranger")
@@ -135,6 +143,9 @@ def every_schedule(machine: Machine) -> Iterator[list[int]]:
         (SavesWhileItCharges, Faults(crashes=1, retries=0)),
         (SavesWhileItCharges, Faults(lost_replies=1, retries=0)),
         (RemembersAtOnce, Faults(crashes=1, retries=0)),
+        (SERVICES["asks-anew-when-time-is-up"], Faults(lost_replies=1, retries=0)),
+        (SERVICES["cancels-what-is-on-its-way"], Faults(crashes=1, retries=0)),
+        (SERVICES["cancels-what-is-on-its-way"], Faults(lost_replies=1, retries=0)),
     ],
 )
 def test_running_every_schedule_anew_finds_what_the_search_finds(
@@ -188,6 +199,9 @@ CASES = [
     ("remembers-at-once", "two-clicks", Faults()),
     *itertools.product(["at-once"], ["two-clicks", "pay-and-cancel"], [Faults()]),
     *itertools.product(["at-once"], ["second-card", "stranger"], [Faults(crashes=1, lost_replies=1)]),
+    ("asks-anew-when-time-is-up", "two-clicks", Faults(lost_replies=1)),
+    ("cancels-what-is-on-its-way", "pay-and-cancel", Faults(lost_replies=1)),
+    ("cancels-what-is-on-its-way", "stranger", Faults(crashes=1, lost_replies=1)),
     ("naive", "two-orders", Faults()),
     ("hardened", "two-orders", Faults(retries=0)),
     ("naive", "two-clicks", Faults(crashes=1, reorder=False)),
@@ -201,6 +215,17 @@ CASES = [
 def test_a_reduction_hides_neither_a_violation_nor_an_end(
     service: str, scenario: str, faults: Faults, off: str
 ) -> None:
+    hides_nothing(service, scenario, faults, off)
+
+
+@pytest.mark.parametrize("faults", [Faults(), Faults(lost_replies=1), Faults(crashes=1)])
+@pytest.mark.parametrize("off", ["reduce", "cover"])
+def test_a_reduction_hides_nothing_of_who_looks_again_and_again(faults: Faults, off: str) -> None:
+    """Where tasks that stand alike are told apart, it looks again for ever."""
+    hides_nothing("looks-for-so-long", "pay-and-cancel", faults, off)
+
+
+def hides_nothing(service: str, scenario: str, faults: Faults, off: str) -> None:
     options = {"reduce": {"reduce": True}, "merge": {"merge": False}, "cover": {"cover": False}}[off]
     plan = plan_for(SERVICES[service], faults)
     broken, ends = outcome(plan, SCENARIOS[scenario])

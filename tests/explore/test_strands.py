@@ -4,60 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Generator
 from contextvars import ContextVar
-from random import Random
 from typing import Any
 
 import pytest
 
-from payments_lab.explore.coroutines import Finished, Wish, resume, under_control
+from payments_lab.explore.coroutines import Wish, resume, under_control
 from payments_lab.explore.refusing import Refused
-from payments_lab.explore.strands import CHOICE, Strands
-from payments_lab.ports import Operation, scheduled_by
-from payments_lab.ports.checkpoint import checkpoint
-
-Handler = Callable[[], Coroutine[Any, Any, Any]]
-
-
-async def ask(name: str) -> str:
-    """One operation, whose answer is its name."""
-    return await checkpoint(Operation("engine", name, None, writes=False), lambda: name)
-
-
-def play(handler: Handler, choices: list[int]) -> tuple[list[str], Finished | None, int]:
-    """What is asked, in order; how it ends, or among how many the next is chosen once ``choices`` are used up."""
-    strands = Strands(handler())
-    left, asked = list(choices), []
-    outcome: Wish | Finished = resume(strands)
-    while isinstance(outcome, Wish):
-        if outcome.operation.resource != CHOICE:
-            asked.append(outcome.operation.verb)
-            outcome = resume(strands, outcome.perform())
-        elif left:
-            outcome = resume(strands, left.pop(0))
-        else:
-            strands.close()
-            return asked, None, len(outcome.operation.arguments)
-    return asked, outcome, 0
-
-
-def orders(handler: Handler) -> dict[tuple[str, ...], Any]:
-    """Every order in which a handler may ask, and what it comes to in each."""
-    found: dict[tuple[str, ...], Any] = {}
-    waiting: list[list[int]] = [[]]
-    with under_control():
-        while waiting:
-            choices = waiting.pop()
-            asked, end, ways = play(handler, choices)
-            if end is not None:
-                found[tuple(asked)] = end.error or end.value
-            waiting += [[*choices, way] for way in range(ways)]
-    return found
-
-
-async def twice(first: str, second: str) -> str:
-    return await ask(first) + await ask(second)
+from payments_lab.explore.strands import Strands
+from tests.explore.lives import Handler, ask, lives, orders, play, real_lives, twice
 
 
 def test_each_order_of_two_tasks_is_one_story() -> None:
@@ -229,37 +185,6 @@ def test_it_stands_alone_only_while_no_task_is_under_way() -> None:
 # as a real event loop plays it
 
 
-def real_orders(handler: Handler, lives: int = 300) -> set[tuple[str, ...]]:
-    """The orders in which a real loop lets a handler ask, when chance decides who is answered next."""
-    found: set[tuple[str, ...]] = set()
-    for seed in range(lives):
-        found.add(asyncio.run(_live(handler, Random(seed))))
-    return found
-
-
-async def _live(handler: Handler, random: Random) -> tuple[str, ...]:
-    waiting: list[tuple[str, Callable[[], Any], asyncio.Future[Any]]] = []
-    asked: list[str] = []
-
-    class Waits:
-        async def step(self, operation: Operation, perform: Callable[[], Any]) -> Any:
-            answer = asyncio.get_running_loop().create_future()
-            waiting.append((operation.verb, perform, answer))
-            return await answer
-
-    with scheduled_by(Waits()):
-        task = asyncio.ensure_future(handler())
-        while not task.done():
-            for _ in range(10):
-                await asyncio.sleep(0)
-            if waiting:
-                verb, perform, answer = waiting.pop(random.randrange(len(waiting)))
-                asked.append(verb)
-                answer.set_result(perform())
-        await task
-    return tuple(asked)
-
-
 async def two_pairs() -> Any:
     return await asyncio.gather(twice("a", "b"), twice("c", "d"))
 
@@ -304,7 +229,7 @@ async def a_producer_and_two_consumers() -> Any:
     [two_pairs, beside_a_task, three_through_a_narrow_door, the_first_of_two, a_producer_and_two_consumers],
 )
 def test_the_orders_are_those_of_a_real_loop(handler: Handler) -> None:
-    assert real_orders(handler) == set(orders(handler))
+    assert real_lives(handler) == lives(handler)
 
 
 # what cannot be explored
@@ -342,13 +267,30 @@ def test_what_nobody_sets_is_waited_for_in_vain() -> None:
     assert "waits for a future (a lock, an event or a queue) that nothing of its own sets" in refusal(handler)
 
 
-def test_a_task_is_not_cancelled_and_its_coroutine_is_let_go_of() -> None:
+def test_a_task_of_another_handler_is_not_cancelled() -> None:
+    begun: list[asyncio.Task[Any]] = []
+
+    async def begins() -> None:
+        begun.append(asyncio.create_task(ask("a")))
+        await ask("b")
+
+    async def ends() -> None:
+        begun[0].cancel()
+
+    with under_control():
+        other = Strands(begins())
+        resume(other)
+        assert "ends uses cancelling what another handler has begun" in refusal(ends)
+        other.close()
+
+
+def test_what_asyncio_was_handed_is_let_go_of() -> None:
     task = ask("a")
 
     async def handler() -> None:
-        asyncio.ensure_future(task).cancel()
+        asyncio.run_coroutine_threadsafe(task, asyncio.get_running_loop())
 
-    assert "handler uses cancelling a task" in refusal(handler)
+    assert "handler uses" in refusal(handler)
     assert inspect.getcoroutinestate(task) == inspect.CORO_CLOSED
 
 
@@ -368,24 +310,22 @@ def test_what_no_loop_knows_is_waited_for_in_vain() -> None:
     assert refused.value.kind == "foreign-await"
 
 
-async def in_time() -> None:
-    await asyncio.wait_for(ask("a"), 1)
-
-
-async def with_a_timeout() -> None:
-    async with asyncio.timeout(1):
-        await ask("a")
-
-
-async def in_a_group() -> None:
-    async with asyncio.TaskGroup() as group:
-        group.create_task(ask("a"))
-
-
 async def in_a_thread() -> None:
     await asyncio.to_thread(int)
 
 
-@pytest.mark.parametrize("handler", [in_time, with_a_timeout, in_a_group, in_a_thread])
+async def looks_at_the_time() -> None:
+    asyncio.get_running_loop().time()
+
+
+async def wants_to_be_called_later() -> None:
+    asyncio.get_running_loop().call_later(1, print)
+
+
+async def looks_into_a_task() -> None:
+    asyncio.current_task()._must_cancel = True  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("handler", [in_a_thread, looks_at_the_time, wants_to_be_called_later, looks_into_a_task])
 def test_what_needs_a_real_loop_is_refused(handler: Handler) -> None:
     assert f"{handler.__name__} uses" in refusal(handler)

@@ -15,10 +15,20 @@ from payments_lab.explore.zoo.scenarios import (
     LOST_REPLY,
     ONE_CLICK,
     PAY_AGAIN,
+    PAY_OR_CANCEL,
     TWO_CLICKS,
 )
-from payments_lab.shop.errors import AlreadyPaid, BeingPaid, Indefinite, OutcomeUnknown, PaymentRefused
+from payments_lab.shop.errors import (
+    AlreadyPaid,
+    BeingPaid,
+    Indefinite,
+    OrderIsCancelled,
+    OutcomeUnknown,
+    PaymentRefused,
+    ShopError,
+)
 from payments_lab.shop.payments import Payment
+from payments_lab.shop.status import OrderStatus
 from payments_lab.stores.documents import Document
 
 
@@ -131,6 +141,36 @@ class ReadsATimeoutAsSuccess(PlainPaymentsService):
             return f"unknown-{attempt['id']}"
 
 
+class AsksAnewWhenTimeIsUp(PlainPaymentsService):
+    """'No answer in ten seconds, so once more', with a key of its own; the first request has arrived all the same."""
+
+    async def charge(self, attempt: Document) -> str:
+        try:
+            return await asyncio.wait_for(super().charge(attempt), 10)
+        except TimeoutError:
+            return await super().charge({**attempt, "id": self.ids.new("att")})
+
+
+class CancelsWhatIsOnItsWay(PlainPaymentsService):
+    """A last look at the order beside the charge: a group cancels the charge when the look fails, Stripe does not."""
+
+    async def charge(self, attempt: Document) -> str:
+        try:
+            async with asyncio.TaskGroup() as group:
+                charging = group.create_task(super().charge(attempt))
+                group.create_task(self.look_once_more(attempt["orderId"]))
+        except* OrderIsCancelled:
+            raise PaymentRefused("the order is cancelled") from None
+        except* ShopError as others:
+            raise others.exceptions[0] from None
+        return charging.result()
+
+    async def look_once_more(self, order_id: str) -> None:
+        order = await self.orders.find_one({"_id": order_id})
+        if order is not None and order["status"] == OrderStatus.CANCELLED:
+            raise OrderIsCancelled(f"order {order_id} is cancelled")
+
+
 class CatchesEverything(PlainPaymentsService):
     """One 'try' around charge and save, one 'except' that says 'failed', also when only the database was away."""
 
@@ -169,6 +209,8 @@ BUGS = (
     bug("publishes-before-it-saves", PublishesBeforeItSaves, "charge-has-payment", ONE_CLICK, CRASH),
     bug("reads-a-timeout-as-failure", ReadsATimeoutAsFailure, "charged-at-most-once", PAY_AGAIN, LOST_REPLY),
     bug("reads-a-timeout-as-success", ReadsATimeoutAsSuccess, "charge-has-payment", ONE_CLICK, LOST_REPLY),
+    bug("asks-anew-when-time-is-up", AsksAnewWhenTimeIsUp, "charged-at-most-once", ONE_CLICK, LOST_REPLY),
+    bug("cancels-what-is-on-its-way", CancelsWhatIsOnItsWay, "charge-has-payment", PAY_OR_CANCEL, CALM),
     bug("catches-everything", CatchesEverything, "charged-at-most-once", PAY_AGAIN, LOST_REPLY),
     bug("starts-with-a-clean-table", StartsWithACleanTable, "charged-at-most-once", PAY_AGAIN, CRASH),
     bug("makes-up-a-charge", MakesUpACharge, "charge-has-payment", ONE_CLICK, CALM),

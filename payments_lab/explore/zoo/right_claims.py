@@ -8,7 +8,7 @@ from pymongo.errors import DuplicateKeyError
 
 from payments_lab.explore.zoo.bug import correct
 from payments_lab.explore.zoo.plain import CHARGING, FAILED, PAID, PlainPaymentsService, failure, refused
-from payments_lab.shop.errors import AlreadyPaid, BeingPaid, Definite, Indefinite
+from payments_lab.shop.errors import AlreadyPaid, BeingPaid, Definite, Indefinite, OutcomeUnknown
 from payments_lab.shop.payments import Payment
 from payments_lab.shop.replica import ReplicatedOrder
 from payments_lab.shop.status import OrderStatus, PaymentStatus
@@ -49,6 +49,17 @@ class LooksSideBySide(PlainPaymentsService):
         if isinstance(payment, BaseException):
             raise payment
         return order, payment
+
+
+class WaitsSoLongAndNoLonger(PlainPaymentsService):
+    """No answer within ten seconds means that nobody knows; the next one who looks asks with the same key."""
+
+    async def charge(self, attempt: Document) -> str:
+        try:
+            async with asyncio.timeout(10):
+                return await super().charge(attempt)
+        except TimeoutError:
+            raise OutcomeUnknown(f"order {attempt['orderId']} is being paid") from None
 
 
 class LocksTheCopy(PlainPaymentsService):
@@ -206,6 +217,7 @@ CORRECT = (
     correct("numbers-its-attempts", NumbersItsAttempts),
     correct("deletes-what-was-declined", DeletesWhatWasDeclined),
     correct("looks-side-by-side", LooksSideBySide),
+    correct("waits-so-long-and-no-longer", WaitsSoLongAndNoLonger),
     correct("locks-the-copy", LocksTheCopy),
     correct("keeps-a-journal", KeepsAJournal),
     correct("asks-before-it-claims", AsksBeforeItClaims),
