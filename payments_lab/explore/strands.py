@@ -26,8 +26,8 @@ from payments_lab.ports import Operation
 
 CHOICE = "choice"
 TIME_IS_UP = "the time is up"
-NOT_SENT = "is cancelled before it has asked"
-SENT = "is cancelled once it has asked"
+NOT_SENT = "is cancelled in time"
+SENT = "is cancelled too late"
 _SILENCE = Wish(Operation("pause", "silence", None, writes=False), lambda: None)
 
 
