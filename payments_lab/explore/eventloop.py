@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import sys
 import types
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Iterable
 from contextlib import contextmanager
 from contextvars import Context
 from functools import partial
@@ -50,7 +50,7 @@ class StandIn:
             refuse_asyncio("the time (call_later, call_at)")
         if callback.__name__ == "_set_result_unless_cancelled":
             return STEP.strands.sleeps(delay, *arguments)
-        return STEP.strands.timers.start(delay, partial(callback, *arguments))
+        return STEP.strands.timers.time_out(delay, partial(callback, *arguments))
 
     def time(self) -> float:
         if not _is_of_asyncio(sys._getframe(1).f_globals["__name__"]):  # pyright: ignore[reportPrivateUsage]
@@ -107,12 +107,38 @@ def _swap(loop: Any, task: Any) -> Any:
 swap_current_task: Callable[[Any, Any], Any] = getattr(asyncio.tasks, "_swap_current_task", _swap)
 
 
+def _in_order(as_completed: Callable[..., Any]) -> Callable[..., Any]:
+    """The same, with the tasks begun in the order in which they are given, rather than in that of a set."""
+
+    def begun_in_order(fs: Iterable[Any], **options: Any) -> Any:
+        return as_completed(fs if STEP.strands is None else [asyncio.ensure_future(each) for each in fs], **options)
+
+    return begun_in_order
+
+
+def _of_nobody_else(all_tasks: Callable[..., Any]) -> Callable[..., Any]:
+    def refused(loop: Any = None) -> Any:
+        if STEP.strands is None:
+            return all_tasks(loop)
+        refuse_asyncio("the tasks of others (all_tasks)")
+
+    return refused
+
+
+_INSTEAD = {"as_completed": _in_order, "all_tasks": _of_nobody_else}
+
+
 @contextmanager
 def stood_in() -> Generator[None]:
     """While this lasts, code meets no other event loop."""
     before = asyncio._get_running_loop()  # pyright: ignore[reportPrivateUsage]
+    originals = {name: getattr(asyncio, name) for name in _INSTEAD}
     asyncio._set_running_loop(LOOP)
+    for name, instead in _INSTEAD.items():
+        setattr(asyncio, name, instead(originals[name]))
     try:
         yield
     finally:
         asyncio._set_running_loop(before)
+        for name, original in originals.items():
+            setattr(asyncio, name, original)

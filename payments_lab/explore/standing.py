@@ -20,7 +20,7 @@ from typing import Any, Generic, NamedTuple, cast
 
 from payments_lab.explore.liveness import live_variables
 from payments_lab.explore.strand import Strand
-from payments_lab.explore.timers import Timer
+from payments_lab.explore.timers import Sleep, Timeout
 
 _ATOMS = (type(None), bool, int, float, complex, str, bytes, type(Ellipsis), date, timedelta)
 _NAMED = (
@@ -295,5 +295,6 @@ _LOOKS: dict[type[Any], Callable[[Any], Iterable[Any]]] = {
     types.BuiltinFunctionType: _builtin,
     decimal.Context: _repr,
     Strand: Strand.stands,
-    Timer: Timer.stands,
+    Sleep: Sleep.stands,
+    Timeout: Timeout.stands,
 }

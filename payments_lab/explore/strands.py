@@ -21,7 +21,7 @@ from payments_lab.explore.losing import is_lost
 from payments_lab.explore.places import standing, where
 from payments_lab.explore.refusing import STEP, Refused
 from payments_lab.explore.strand import Strand
-from payments_lab.explore.timers import Timer, Timers
+from payments_lab.explore.timers import Sleep, Timeout, Timers
 from payments_lab.ports import Operation
 
 CHOICE = "choice"
@@ -32,9 +32,9 @@ _SILENCE = Wish(Operation("pause", "silence", None, writes=False), lambda: None)
 
 
 class Way(NamedTuple):
-    """One way in which it may go on; ``go`` gives what the bundle waits for then, or None where it runs on."""
+    """One way in which it may go on. ``what`` tells it from others; ``go`` gives what is waited for then, or None."""
 
-    words: str
+    what: Any
     go: Callable[[], Wish | None]
 
 
@@ -61,7 +61,7 @@ class Strands(Coroutine[Wish, Any, Any]):
         self._then: Callable[[Any, Exception | None], Wish | None] = partial(self._tell, self._main)
         self._soon: deque[Soon] = deque()
         self._ready: deque[Strand] = deque()
-        self._sleeps: dict[asyncio.Future[Any], Timer] = {}
+        self._sleeps: dict[asyncio.Future[Any], Sleep] = {}
 
     @property
     def alone(self) -> Coroutine[Any, Any, Any] | None:
@@ -107,9 +107,9 @@ class Strands(Coroutine[Wish, Any, Any]):
         self._soon.append(Soon(call if context is None else partial(context.run, call)))
         return self._soon[-1]
 
-    def sleeps(self, delay: float, future: asyncio.Future[Any], result: Any) -> Timer:
+    def sleeps(self, delay: float, future: asyncio.Future[Any], result: Any) -> Sleep:
         """``future`` is what a sleep waits for."""
-        timer = self._sleeps[future] = self.timers.start(delay, partial(future.set_result, result))
+        timer = self._sleeps[future] = self.timers.sleep(delay, partial(future.set_result, result))
         return timer
 
     def cut(self, strand: Strand) -> None:
@@ -143,7 +143,7 @@ class Strands(Coroutine[Wish, Any, Any]):
                 return wish
 
     def _tell(self, strand: Strand, value: Any, error: Exception | None) -> Wish | None:
-        timeouts = self._timeouts()
+        timeouts = self.timers.timeouts()
         if not is_lost(error) or strand.is_cut or not timeouts:
             self._step(strand, value, error)
             return None
@@ -152,7 +152,7 @@ class Strands(Coroutine[Wish, Any, Any]):
         ways += [Way(TIME_IS_UP, partial(self._wait_in_vain, strand, error, each)) for each in timeouts]
         return self._choose(ways)
 
-    def _wait_in_vain(self, strand: Strand, error: Exception | None, timeout: Timer) -> None:
+    def _wait_in_vain(self, strand: Strand, error: Exception | None, timeout: Timeout) -> None:
         """No answer comes to ``strand`` before a timeout is over; it waits on only if it is none of its own."""
         timeout.ring()
         self._run_what_is_ready()
@@ -209,7 +209,7 @@ class Strands(Coroutine[Wish, Any, Any]):
             return ways[0].go()
         self._acting = None
         self._then = partial(_taken, ways)
-        return Wish(Operation(CHOICE, "go on", [way.words for way in ways], writes=False), lambda: 0)
+        return Wish(Operation(CHOICE, "go on", [way.what for way in ways], writes=False), lambda: 0)
 
     def _ways(self) -> list[Way]:
         """Whoever waits for an operation may go on; where all that wait only sleep, a timeout may be over instead."""
@@ -223,21 +223,16 @@ class Strands(Coroutine[Wish, Any, Any]):
             )
         due = self.timers.due()
         ways = [
-            Way(_in_words(each.wish), partial(self._let, each))
+            Way(_what(each.wish.operation), partial(self._let, each))
             for each in waiting
             if each.wish and (each.timer is None or each.timer in due)
         ]
         if all(each.wish is PAUSE for each in waiting):
-            ways += [Way(TIME_IS_UP, each.ring) for each in self._timeouts()]
+            ways += [Way(TIME_IS_UP, each.ring) for each in self.timers.timeouts()]
         return ways
 
     def _ways_of_cutting(self, strand: Strand) -> list[Way]:
         return [Way(NOT_SENT, partial(self._interrupt, strand)), Way(SENT, partial(self._let, strand))]
-
-    def _timeouts(self) -> list[Timer]:
-        """The timeouts that may be over next."""
-        sleeps = [each.timer for each in self._strands]
-        return [timer for timer in self.timers.due() if timer not in sleeps]
 
     def _let(self, strand: Strand) -> Wish:
         assert strand.wish is not None
@@ -270,5 +265,5 @@ def _taken(ways: list[Way], chosen: int, _: Exception | None) -> Wish | None:
     return ways[chosen].go()
 
 
-def _in_words(wish: Wish | None) -> str:
-    return "" if wish is None else f"{wish.operation.resource} {wish.operation.verb}"
+def _what(operation: Operation) -> tuple[object, ...]:
+    return operation.resource, operation.verb, operation.arguments

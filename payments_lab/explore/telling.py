@@ -14,7 +14,7 @@ from payments_lab.explore.places import innermost
 from payments_lab.explore.ports import Message, published
 from payments_lab.explore.scenario import Pay
 from payments_lab.explore.schedule import Step
-from payments_lab.explore.strands import CHOICE, NOT_SENT, SENT, TIME_IS_UP
+from payments_lab.explore.strands import CHOICE
 from payments_lab.explore.tasks import Node
 from payments_lab.explore.threads import Fate, Role, Source
 from payments_lab.ports import Operation
@@ -227,9 +227,9 @@ class _Teller:
                 lane, {"": done, "reply": f"{done}, but no reply", "request": f"{done} is lost"}[lost], _tone(lost)
             )
 
-    def _choose(self, lane: str, way: str) -> None:
+    def _choose(self, lane: str, way: object) -> None:
         """Which of several tasks goes on is seen by what it does; that one waits no longer is not."""
-        if way in (TIME_IS_UP, SENT, NOT_SENT):
+        if isinstance(way, str):
             self._note(lane, way, "warn")
 
     def _ask_stripe(self, lane: str, operation: Operation, answer: Answer, lost: str) -> None:

@@ -18,6 +18,10 @@ class Timer:
         self._timers = timers
         self._ring = ring
 
+    @property
+    def times(self) -> tuple[int, float]:
+        return self.began, self.delay
+
     def ring(self) -> None:
         """The time is over."""
         self.cancel()
@@ -28,12 +32,24 @@ class Timer:
 
     def precedes(self, other: Timer) -> bool:
         """Whether this one is over before ``other``, however long each await takes."""
-        mine, theirs = (self.began, self.delay), (other.began, other.delay)
-        return self.began <= other.began and self.delay <= other.delay and mine != theirs
+        return self.began <= other.began and self.delay <= other.delay and self.times != other.times
 
     def stands(self) -> tuple[float, int]:
         """What matters of it: how long it is, and as the how-manieth it began."""
         return self.delay, self._timers.moments().index(self.began)
+
+
+class Sleep(Timer):
+    """At its end somebody wakes."""
+
+
+class Timeout(Timer):
+    """At its end somebody waits no longer; so does everybody else whose timeout is over at the same time."""
+
+    def ring(self) -> None:
+        for each in self._timers.running:
+            if isinstance(each, Timeout) and each.times == self.times:
+                Timer.ring(each)
 
 
 class Timers:
@@ -43,8 +59,13 @@ class Timers:
         self.now = 0
         self.running: list[Timer] = []
 
-    def start(self, delay: float, ring: Callable[[], object]) -> Timer:
-        timer = Timer(self, delay, ring)
+    def sleep(self, delay: float, wake: Callable[[], object]) -> Sleep:
+        timer = Sleep(self, delay, wake)
+        self.running.append(timer)
+        return timer
+
+    def time_out(self, delay: float, ring: Callable[[], object]) -> Timeout:
+        timer = Timeout(self, delay, ring)
         self.running.append(timer)
         return timer
 
@@ -55,6 +76,10 @@ class Timers:
         """Those that may be over next."""
         running = self.running
         return [each for each in running if not any(other.precedes(each) for other in running)]
+
+    def timeouts(self) -> list[Timeout]:
+        """Those of them that are no sleeps; one where several are over at the same time."""
+        return list({each.times: each for each in self.due() if isinstance(each, Timeout)}.values())
 
     def moments(self) -> list[int]:
         """The moments at which those that run began."""

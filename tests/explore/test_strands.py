@@ -211,6 +211,39 @@ async def the_first_of_two() -> Any:
     return await asyncio.gather(*rest)
 
 
+async def whoever_is_done_first() -> Any:
+    return [await each for each in asyncio.as_completed([twice("a", "b"), ask("c"), twice("d", "e")])]
+
+
+async def two_that_meet() -> Any:
+    door = asyncio.Barrier(2)
+
+    async def one(name: str) -> str:
+        await ask(name)
+        await door.wait()
+        return await ask(name.upper())
+
+    return await asyncio.gather(one("a"), one("b"))
+
+
+async def one_that_is_told() -> Any:
+    told = asyncio.Condition()
+    names: list[str] = []
+
+    async def listens() -> str:
+        async with told:
+            await told.wait_for(lambda: names)
+            return await ask(names.pop())
+
+    async def tells() -> None:
+        await ask("a")
+        async with told:
+            names.append("b")
+            told.notify()
+
+    return await asyncio.gather(listens(), tells(), ask("c"))
+
+
 async def a_producer_and_two_consumers() -> Any:
     queue: asyncio.Queue[str] = asyncio.Queue(1)
 
@@ -226,7 +259,16 @@ async def a_producer_and_two_consumers() -> Any:
 
 @pytest.mark.parametrize(
     "handler",
-    [two_pairs, beside_a_task, three_through_a_narrow_door, the_first_of_two, a_producer_and_two_consumers],
+    [
+        two_pairs,
+        beside_a_task,
+        three_through_a_narrow_door,
+        the_first_of_two,
+        whoever_is_done_first,
+        two_that_meet,
+        one_that_is_told,
+        a_producer_and_two_consumers,
+    ],
 )
 def test_the_orders_are_those_of_a_real_loop(handler: Handler) -> None:
     assert real_lives(handler) == lives(handler)
@@ -322,10 +364,17 @@ async def wants_to_be_called_later() -> None:
     asyncio.get_running_loop().call_later(1, print)
 
 
+async def looks_at_the_tasks_of_others() -> None:
+    asyncio.all_tasks()
+
+
 async def looks_into_a_task() -> None:
     asyncio.current_task()._must_cancel = True  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("handler", [in_a_thread, looks_at_the_time, wants_to_be_called_later, looks_into_a_task])
+@pytest.mark.parametrize(
+    "handler",
+    [in_a_thread, looks_at_the_time, wants_to_be_called_later, looks_at_the_tasks_of_others, looks_into_a_task],
+)
 def test_what_needs_a_real_loop_is_refused(handler: Handler) -> None:
     assert f"{handler.__name__} uses" in refusal(handler)

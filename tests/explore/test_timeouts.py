@@ -102,6 +102,64 @@ async def sleeps_too_long() -> str:
     return "slept"
 
 
+async def two_that_begin_at_once_in_time() -> Any:
+    async def one(name: str) -> str:
+        try:
+            async with asyncio.timeout(2):
+                return await change(name)
+        except TimeoutError:
+            return "late"
+
+    return await asyncio.gather(one("a"), one("b"), return_exceptions=True)
+
+
+async def a_group_in_time() -> str:
+    try:
+        async with asyncio.timeout(3), asyncio.TaskGroup() as group:
+            tasks = [group.create_task(change("a")), group.create_task(twice("b", "c"))]
+        return "".join(task.result() for task in tasks)
+    except TimeoutError:
+        return await ask("late")
+
+
+async def asks_a_second_one_when_the_first_is_slow() -> Any:
+    tasks = [asyncio.create_task(change("a"))]
+    done, _ = await asyncio.wait(tasks, timeout=1)
+    if not done:
+        tasks.append(asyncio.create_task(change("b")))
+    _, others = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for other in others:
+        other.cancel()
+    return [repr(each) for each in await asyncio.gather(*tasks, return_exceptions=True)]
+
+
+async def waits_longer_each_time() -> str:
+    for seconds in (1, 2):
+        try:
+            async with asyncio.timeout(seconds):
+                return await change("a")
+        except TimeoutError:
+            await asyncio.sleep(seconds)
+    return "never"
+
+
+async def waits_for_a_lock_in_time() -> Any:
+    lock = asyncio.Lock()
+
+    async def holds() -> str:
+        async with lock:
+            return await twice("a", "b")
+
+    async def wants() -> str:
+        try:
+            async with asyncio.timeout(1), lock:
+                return await change("c")
+        except TimeoutError:
+            return "late"
+
+    return await asyncio.gather(holds(), wants(), return_exceptions=True)
+
+
 async def has_no_time_at_all() -> str:
     try:
         async with asyncio.timeout(0):
@@ -154,6 +212,31 @@ async def the_faster_one() -> Any:
     for other in others:
         other.cancel()
     return await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def is_cancelled_twice() -> Any:
+    async def stubborn() -> None:
+        try:
+            await change("a")
+        except asyncio.CancelledError:
+            await change("b")
+
+    task = asyncio.create_task(stubborn())
+    for name in "xy":
+        await asyncio.gather(ask(name), return_exceptions=True)
+        task.cancel()
+    return [repr(each) for each in await asyncio.gather(task, return_exceptions=True)]
+
+
+async def is_shielded_when_it_is_cancelled() -> Any:
+    async def waits() -> Any:
+        return await asyncio.shield(inner)
+
+    inner = asyncio.ensure_future(twice("a", "b"))
+    outer = asyncio.create_task(waits())
+    await asyncio.gather(ask("x"), return_exceptions=True)
+    outer.cancel()
+    return [repr(each) for each in await asyncio.gather(outer, inner, return_exceptions=True)]
 
 
 async def tidies_up() -> None:
@@ -210,12 +293,19 @@ ALL: list[Handler] = [
     shields,
     sleeps_in_time,
     sleeps_too_long,
+    two_that_begin_at_once_in_time,
+    a_group_in_time,
+    asks_a_second_one_when_the_first_is_slow,
+    waits_longer_each_time,
+    waits_for_a_lock_in_time,
     has_no_time_at_all,
     is_done_before_it_has_no_time_at_all,
     in_a_group,
     in_a_group_that_fails,
     in_a_group_whose_body_fails,
     the_faster_one,
+    is_cancelled_twice,
+    is_shielded_when_it_is_cancelled,
     tidies_up,
     is_cancelled_before_it_begins,
     cancels_itself,
