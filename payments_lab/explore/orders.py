@@ -137,7 +137,7 @@ class _Engine:
         for node in self._asking.get(operation, ()):
             for memory in {memory for _, _, memory in node.children} or {0}:
                 for phase in range(machine.last_phase + 1):
-                    if tell(node, one, phase, memory) is not tell(node, other, phase, memory):
+                    if not tell(node, one, phase, memory).ends_as(tell(node, other, phase, memory)):
                         return False
         return True
 

@@ -88,6 +88,15 @@ class Node:
     draws: bool = False
     children: dict[tuple[int, int, int], int] = field(default_factory=dict[tuple[int, int, int], int])
 
+    @property
+    def end(self) -> tuple[str, int, bool]:
+        """What matters of the task once it is over."""
+        return self.outcome, self.memory_after, self.draws
+
+    def ends_as(self, other: Node) -> bool:
+        """Whether both are the same, or over with nothing to tell them apart but the words of an error."""
+        return self is other or (self.finished is not None and other.finished is not None and self.end == other.end)
+
     def heeds_the_clock(self, answer: int, memory: int) -> bool:
         """Whether the task reads the clock when it is told ``answer``."""
         return (answer, ANY_PHASE, memory) not in self.children
@@ -221,7 +230,7 @@ class Tasks:
         if node.finished is None:
             key = (node.script, node.operation, node.memory_after, self._stands(running))
         else:
-            key = (node.script, node.outcome, node.memory_after, node.draws)
+            key = (node.script, repr(node.finished.error), *node.end)
         known = self._alike.get(key) if self._merge else None
         if known is not None:
             return self.nodes[known]

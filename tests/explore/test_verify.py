@@ -17,6 +17,7 @@ from payments_lab.explore import SCENARIOS, Evidence, Invariant, Pay, Scenario, 
 from payments_lab.explore.coroutines import under_control
 from payments_lab.explore.search import Limits
 from payments_lab.explore.zoo import NaivePaymentsService
+from payments_lab.explore.zoo.scenarios import ONE_CLICK
 from tests.explore import services
 from tests.explore.services import Naive
 
@@ -104,6 +105,13 @@ def test_the_diagram_tells_who_was_charged_and_marks_the_step() -> None:
     assert violation.diagram().svg().startswith("<svg")
     assert violation.message in violation.trace[-2]
     assert violation.trace[-1] == "It takes 2 steps out of the usual order."
+
+
+def test_who_asked_is_told_the_error_that_was_met_and_no_other_that_comes_to_the_same() -> None:
+    faults = Faults(lost_replies=1)
+    violation = verify(NaivePaymentsService, scenario=ONE_CLICK, faults=faults).violations[0]
+
+    assert "✗ APIConnectionError: the connection was lost" in violation.diagram().text()
 
 
 def test_the_documents_after_each_step_stand_beside_the_story() -> None:
