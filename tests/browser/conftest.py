@@ -12,7 +12,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Error, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, expect, sync_playwright
 
 from tests.servers import HOST, free_port, program, running
 
@@ -100,6 +100,7 @@ def watched(browser: Browser) -> Iterator[Watched]:
     """A page of its own whose console is kept."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     context.set_default_timeout(PATIENCE)
+    expect.set_options(timeout=PATIENCE)
     watched = Watched(context.new_page())
     watched.page.on("console", watched.on_console)
     watched.page.on("pageerror", watched.on_error)

@@ -12,10 +12,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import Watched
+from tests.browser.conftest import PATIENCE, Watched
 from tests.servers import HOST, free_port, program, running
 
-PATIENCE = 20_000
 # A browser counts every answer that is no success as an error of the page.
 ANSWERS = re.compile(r"Failed to load resource: the server responded with a status of 40[1249]")
 
@@ -35,8 +34,6 @@ def sign_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def checkout(watched: Watched, sign_in: str) -> Iterator[Page]:
     """The page as Ada sees it, watched for errors."""
     page = watched.page
-    page.set_default_timeout(PATIENCE)
-    expect.set_options(timeout=PATIENCE)
     page.goto(sign_in)
     expect(page.locator("#who")).to_have_text("Signed in as ada")
     yield page
