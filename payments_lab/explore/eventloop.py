@@ -10,9 +10,10 @@ from collections.abc import Callable, Coroutine, Generator, Iterable
 from contextlib import contextmanager
 from contextvars import Context
 from functools import partial
+from math import nan
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
-from payments_lab.explore.places import standing
+from payments_lab.explore.places import is_library, standing
 from payments_lab.explore.refusing import STEP, refuse
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class StandIn:
         if STEP.strands is None or not _is_of_asyncio(callback.__module__):
             refuse_asyncio("the time (call_later, call_at)")
         if callback.__name__ == "_set_result_unless_cancelled":
-            return STEP.strands.sleeps(delay, *arguments)
+            return STEP.strands.sleeps(_length(delay, sys._getframe(1)), *arguments)  # pyright: ignore[reportPrivateUsage]
         return STEP.strands.timers.time_out(delay, partial(callback, *arguments))
 
     def time(self) -> float:
@@ -65,6 +66,12 @@ class StandIn:
 
     def __getattr__(self, name: str) -> NoReturn:
         refuse_asyncio(_WORDS.get(name, name))
+
+
+def _length(delay: float, sleep: types.FrameType) -> float:
+    """How long a sleep is; a library's between two tries is as long as chance will have it."""
+    asks = sleep.f_back
+    return nan if asks is not None and is_library(asks.f_code.co_filename) else delay
 
 
 def _is_of_asyncio(module: str) -> bool:

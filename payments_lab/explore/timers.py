@@ -10,7 +10,10 @@ from collections.abc import Callable
 
 
 class Timer:
-    """What happens after ``delay`` seconds, unless it is cancelled before; ``began`` counts moments."""
+    """What happens after ``delay`` seconds, unless it is cancelled before; ``began`` counts moments.
+
+    One whose delay is not a number comes neither before nor after any other.
+    """
 
     def __init__(self, timers: Timers, delay: float, ring: Callable[[], object]) -> None:
         self.delay = delay

@@ -381,6 +381,24 @@ def test_who_sleeps_again_and_again_may_be_late_at_any_time() -> None:
     assert {end for _, end in lives(polls)} == {"0", "-1", "-2", "-3", "4"}
 
 
+@pytest.mark.parametrize("seconds", [0.1, 10])
+def test_how_long_a_library_sleeps_is_not_counted(seconds: float) -> None:
+    """Between two tries it sleeps as long as chance will have it, which may be long or short."""
+    library: dict[str, Any] = {"asyncio": asyncio}
+    source = "async def nap(seconds):\n    await asyncio.sleep(seconds)"
+    exec(compile(source, "lib/site-packages/tries.py", "exec"), library)
+
+    async def handler() -> str:
+        try:
+            async with asyncio.timeout(1):
+                await library["nap"](seconds)
+        except TimeoutError:
+            return "late"
+        return "in time"
+
+    assert lives(handler) == {((), "'late'"), ((), "'in time'")}
+
+
 def test_tasks_in_a_set_are_cancelled_in_the_order_in_which_they_began() -> None:
     """Else a story that cancels two would not be the same in the next process."""
 
