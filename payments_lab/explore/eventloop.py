@@ -71,6 +71,8 @@ class StandIn:
 def _length(delay: float, sleep: types.FrameType) -> float:
     """How long a sleep is; a library's between two tries is as long as chance will have it."""
     asks = sleep.f_back
+    while asks is not None and _is_of_asyncio(asks.f_globals["__name__"]):
+        asks = asks.f_back
     return nan if asks is not None and is_library(asks.f_code.co_filename) else delay
 
 
