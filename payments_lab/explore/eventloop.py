@@ -47,14 +47,14 @@ class StandIn:
         return self.call_later(when, callback, *arguments, context=context)
 
     def call_later(self, delay: float, callback: Any, *arguments: Any, context: Context | None = None) -> Timer:
-        if STEP.strands is None or not _is_of_asyncio(callback.__module__):
+        if STEP.strands is None or not _is_asyncio(callback.__module__):
             refuse_asyncio("the time (call_later, call_at)")
         if callback.__name__ == "_set_result_unless_cancelled":
             return STEP.strands.sleeps(_length(delay, sys._getframe(1)), *arguments)  # pyright: ignore[reportPrivateUsage]
         return STEP.strands.timers.time_out(delay, partial(callback, *arguments))
 
     def time(self) -> float:
-        if not _is_of_asyncio(sys._getframe(1).f_globals["__name__"]):  # pyright: ignore[reportPrivateUsage]
+        if not _is_of_asyncio(sys._getframe(1)):  # pyright: ignore[reportPrivateUsage]
             refuse_asyncio("the time (loop.time)")
         return 0.0
 
@@ -71,12 +71,16 @@ class StandIn:
 def _length(delay: float, sleep: types.FrameType) -> float:
     """How long a sleep is; a library's between two tries is as long as chance will have it."""
     asks = sleep.f_back
-    while asks is not None and _is_of_asyncio(asks.f_globals["__name__"]):
+    while asks is not None and _is_of_asyncio(asks):
         asks = asks.f_back
     return nan if asks is not None and is_library(asks.f_code.co_filename) else delay
 
 
-def _is_of_asyncio(module: str) -> bool:
+def _is_of_asyncio(frame: types.FrameType) -> bool:
+    return _is_asyncio(frame.f_globals.get("__name__", ""))
+
+
+def _is_asyncio(module: str) -> bool:
     return module.split(".")[0] == "asyncio"
 
 
