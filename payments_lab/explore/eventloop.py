@@ -47,7 +47,7 @@ class StandIn:
         return self.call_later(when, callback, *arguments, context=context)
 
     def call_later(self, delay: float, callback: Any, *arguments: Any, context: Context | None = None) -> Timer:
-        if STEP.strands is None or not _is_asyncio(callback.__module__):
+        if STEP.strands is None or not _is_asyncio(str(getattr(callback, "__module__", ""))):
             refuse_asyncio("the time (call_later, call_at)")
         if callback.__name__ == "_set_result_unless_cancelled":
             return STEP.strands.sleeps(_length(delay, sys._getframe(1)), *arguments)  # pyright: ignore[reportPrivateUsage]

@@ -104,7 +104,7 @@ class CatchesWhatItIsRefused(Naive):
 
 class WantsToBeCalledLater(Naive):
     async def before_the_charge(self) -> None:
-        asyncio.get_running_loop().call_later(1, print, "late")
+        asyncio.get_running_loop().call_later(1, [].append, "late")
 
 
 class TakesATimeoutOfAnotherFramework(Naive):
