@@ -71,7 +71,7 @@ class Strands(Coroutine[Wish, Any, Any]):
     @property
     def stands(self) -> Hashable:
         """What decides how one that is alone goes on, besides its coroutine."""
-        return self._main.stands(), tuple(timer.stands() for timer in self.timers.running)
+        return self._main.stands(), tuple([timer.stands() for timer in self.timers.running])
 
     @property
     def cr_await(self) -> Coroutine[Any, Any, Any]:
@@ -134,6 +134,8 @@ class Strands(Coroutine[Wish, Any, Any]):
         """To the next operation, or to the end."""
         while True:
             self._run_what_is_ready()
+            if self._main.wish and self._is_plain():
+                return self._let(self._main)
             self._strands = [each for each in self._strands if not each.done()]
             cut = next((each for each in self._strands if each.is_cut and each.wish), None)
             if cut is None and self._main.done():
@@ -142,9 +144,13 @@ class Strands(Coroutine[Wish, Any, Any]):
             if wish is not None:
                 return wish
 
+    def _is_plain(self) -> bool:
+        """Whether there is but one thing that may happen next: what the handler itself waits for."""
+        return len(self._strands) == 1 and not self.timers.running and not self._main.is_cut
+
     def _tell(self, strand: Strand, value: Any, error: Exception | None) -> Wish | None:
-        timeouts = self.timers.timeouts()
-        if not is_lost(error) or strand.is_cut or not timeouts:
+        timeouts = self.timers.timeouts() if is_lost(error) and not strand.is_cut else []
+        if not timeouts:
             self._step(strand, value, error)
             return None
         strand.wish = _SILENCE

@@ -248,7 +248,7 @@ class Tasks:
         if strands.alone is None:
             return object()
         variables = _own_variables(running.context)
-        return self._standing.key(strands.alone, answered, running.counts, variables, strands.stands)
+        return strands.stands, self._standing.key(strands.alone, answered, running.counts, variables)
 
     def _keep(self, node: Node, running: _Running) -> None:
         if len(self._running) > MOST_KEPT:
