@@ -13,10 +13,11 @@ class Faults:
 
     ``crashes``: a service loses its memory at any await; what it had not acknowledged comes again, and it recovers.
     ``duplicates``: an event is delivered once more. ``lost_replies``: an engine does as asked, or never hears of it,
-    and the caller cannot tell which. ``retries``: how often each client that got no answer asks again with the same
-    idempotency key. ``reorder``: events may overtake each other; without it a service hears them one at a time, in the
-    order of their publication. With ``recovers_first`` a service that crashed recovers before it does anything else;
-    otherwise it recovers while it serves. ``services`` are those that crash and whose engines lose replies.
+    and the caller cannot tell which: its connection breaks, or a timeout of its own is over. ``retries``: how often
+    each client that got no answer asks again with the same idempotency key. ``reorder``: events may overtake each
+    other; without it a service hears them one at a time, in the order of their publication. With ``recovers_first`` a
+    service that crashed recovers before it does anything else; otherwise it recovers while it serves. ``services`` are
+    those that crash and whose engines lose replies.
     """
 
     crashes: int = 0
