@@ -24,6 +24,7 @@ from payments_lab.explore.invariants import INVARIANTS
 from payments_lab.explore.machine import Machine
 from payments_lab.explore.orders import _Engine as OrdersOfEngine
 from payments_lab.explore.schedule import Schedule
+from payments_lab.explore.search import Limits
 from payments_lab.explore.staging import stage
 from payments_lab.explore.standing import Standing
 from payments_lab.explore.tasks import Tasks
@@ -185,8 +186,11 @@ def _broken(explored: Explored) -> set[str]:
     return {finding.invariant for finding in explored.findings}
 
 
+PATIENT = Limits(seconds=3600)
+
+
 def plan_for(service: type[PaymentsService], faults: Faults, **options: Any) -> Plan:
-    return Plan(Services(service), INVARIANTS, faults, stop_at_first=False, **options)
+    return Plan(Services(service), INVARIANTS, faults, PATIENT, stop_at_first=False, **options)
 
 
 CASES = [
