@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from payments_lab.explore.places import is_library, standing
 from payments_lab.explore.refusing import STEP, refuse
+from payments_lab.explore.timers import Timeout, Timer
 
 if TYPE_CHECKING:
     from payments_lab.explore.strand import Strand
     from payments_lab.explore.strands import Soon
-    from payments_lab.explore.timers import Timer
 
 _WORDS = {"run_in_executor": "threads (run_in_executor, to_thread)"}
 
@@ -51,7 +51,7 @@ class StandIn:
             refuse_asyncio("the time (call_later, call_at)")
         if callback.__name__ == "_set_result_unless_cancelled":
             return STEP.strands.sleeps(_length(delay, sys._getframe(1)), *arguments)  # pyright: ignore[reportPrivateUsage]
-        return STEP.strands.timers.time_out(delay, partial(callback, *arguments))
+        return Timeout(STEP.strands.timers, delay, partial(callback, *arguments))
 
     def time(self) -> float:
         if not _is_of_asyncio(sys._getframe(1)):  # pyright: ignore[reportPrivateUsage]
@@ -129,29 +129,15 @@ def _in_order(as_completed: Callable[..., Any]) -> Callable[..., Any]:
     return begun_in_order
 
 
-def _of_nobody_else(all_tasks: Callable[..., Any]) -> Callable[..., Any]:
-    def refused(loop: Any = None) -> Any:
-        if STEP.strands is None:
-            return all_tasks(loop)
-        refuse_asyncio("the tasks of others (all_tasks)")
-
-    return refused
-
-
-_INSTEAD = {"as_completed": _in_order, "all_tasks": _of_nobody_else}
-
-
 @contextmanager
 def stood_in() -> Generator[None]:
     """While this lasts, code meets no other event loop."""
     before = asyncio._get_running_loop()  # pyright: ignore[reportPrivateUsage]
-    originals = {name: getattr(asyncio, name) for name in _INSTEAD}
+    as_completed = asyncio.as_completed
     asyncio._set_running_loop(LOOP)
-    for name, instead in _INSTEAD.items():
-        setattr(asyncio, name, instead(originals[name]))
+    asyncio.as_completed = _in_order(as_completed)
     try:
         yield
     finally:
         asyncio._set_running_loop(before)
-        for name, original in originals.items():
-            setattr(asyncio, name, original)
+        asyncio.as_completed = as_completed

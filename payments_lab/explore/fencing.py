@@ -6,6 +6,7 @@ same twice. The calls are fenced in while code under test runs, for its own thre
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import subprocess
@@ -26,6 +27,7 @@ ONLY_PORTS = "a handler may only use its ports: self.clock, self.ids and what it
 _BLOCKS = "which holds up everything else in the process; await asyncio.sleep, or an operation of a port"
 _UNAWAITED = "waits for Stripe without an await, and meanwhile nobody else is served; await create_async, or its like"
 _NETWORK = f"talks to the network by itself; {ONLY_PORTS}, and self.stripe"
+_OTHERS = "uses all_tasks of asyncio, which the explorer cannot follow; keep the tasks that you have begun"
 _PROCESS = f"starts a process; {ONLY_PORTS}"
 _FENCED: list[tuple[Any, str, str, str]] = [
     (time, "sleep", "stuck", f"blocks the thread (time.sleep), {_BLOCKS}"),
@@ -35,6 +37,7 @@ _FENCED: list[tuple[Any, str, str, str]] = [
     (subprocess.Popen, "__init__", "nondeterministic", _PROCESS),
     (os, "system", "nondeterministic", _PROCESS),
     (socket.socket, "connect", "nondeterministic", _NETWORK),
+    (asyncio, "all_tasks", "asyncio", _OTHERS),
     (socket, "getaddrinfo", "nondeterministic", _NETWORK),
 ]
 

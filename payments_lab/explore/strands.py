@@ -109,7 +109,7 @@ class Strands(Coroutine[Wish, Any, Any]):
 
     def sleeps(self, delay: float, future: asyncio.Future[Any], result: Any) -> Sleep:
         """``future`` is what a sleep waits for."""
-        timer = self._sleeps[future] = self.timers.sleep(delay, partial(future.set_result, result))
+        timer = self._sleeps[future] = Sleep(self.timers, delay, partial(future.set_result, result))
         return timer
 
     def cut(self, strand: Strand) -> None:

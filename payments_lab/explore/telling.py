@@ -206,10 +206,10 @@ class _Teller:
     def _operate(self, lane: str, step: Step, node: Node) -> None:
         machine = self.machine
         wish = machine.tasks.wishes[node.operation]
-        number = machine.engine_of(node)
         if wish.operation.resource == CHOICE:
             self._choose(lane, wish.operation.arguments[machine.tasks.answers[step.move.answer].value])
             return
+        number = machine.engine_of(node)
         if number < 0:
             self._note(lane, "waits")
             return

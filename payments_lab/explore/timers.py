@@ -20,6 +20,7 @@ class Timer:
         self.began = timers.now
         self._timers = timers
         self._ring = ring
+        timers.running.append(self)
 
     @property
     def times(self) -> tuple[int, float]:
@@ -61,16 +62,6 @@ class Timers:
     def __init__(self) -> None:
         self.now = 0
         self.running: list[Timer] = []
-
-    def sleep(self, delay: float, wake: Callable[[], object]) -> Sleep:
-        timer = Sleep(self, delay, wake)
-        self.running.append(timer)
-        return timer
-
-    def time_out(self, delay: float, ring: Callable[[], object]) -> Timeout:
-        timer = Timeout(self, delay, ring)
-        self.running.append(timer)
-        return timer
 
     def forget(self, timer: Timer) -> None:
         self.running = [each for each in self.running if each is not timer]

@@ -311,8 +311,9 @@ async def listening(valkey: Server, monkeypatch: pytest.MonkeyPatch) -> RedisStr
         monkeypatch.setattr(redis_members, patience, 60.0)
     bus: Any = await connect(valkey.url, name="orders", subjects=SUBJECTS)
     await bus.subscribe(CREATED, Ear(), queue="payments-service", config=ConsumerConfig(ack_wait=600))
-    while not (await bus.redis.info("clients"))["blocked_clients"]:  # noqa: ASYNC110 - only the server knows
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(30):
+        while not (await bus.redis.info("clients"))["blocked_clients"]:  # noqa: ASYNC110 - only the server knows
+            await asyncio.sleep(0.01)
     return bus
 
 
