@@ -13,6 +13,8 @@ import pytest
 from payments_lab.explore.coroutines import Wish, resume, under_control
 from payments_lab.explore.refusing import Refused
 from payments_lab.explore.strands import Strands
+from payments_lab.ports import Operation
+from payments_lab.ports.checkpoint import checkpoint
 from tests.explore.lives import Handler, ask, lives, orders, play, real_lives, twice
 
 
@@ -180,6 +182,27 @@ def test_it_stands_alone_only_while_no_task_is_under_way() -> None:
             outcome = resume(strands, outcome.perform())
 
     assert stood == [("b", True), ("t", False), ("e", True)]
+
+
+def test_a_choice_is_another_one_where_the_tasks_ask_for_something_else() -> None:
+    """Else nobody would notice that tasks begin in another order when all is run once more."""
+
+    async def find(what: str) -> str:
+        return await checkpoint(Operation("engine", "find", what, writes=False), lambda: what)
+
+    async def handler(names: str) -> list[str]:
+        return await asyncio.gather(*map(find, names))
+
+    choices: list[Any] = []
+    with under_control():
+        for names in ("ab", "ba"):
+            strands = Strands(handler(names))
+            wish = resume(strands)
+            assert isinstance(wish, Wish)
+            choices.append(wish.operation.arguments)
+            strands.close()
+
+    assert choices[0] != choices[1]
 
 
 # as a real event loop plays it
