@@ -47,13 +47,17 @@ class Engine:
             known = self._effects[(operation, state)] = self._perform(state, wish)
         return known
 
+    def looks_at(self, wish: Wish) -> int:
+        """The bits of a state on which it hangs what an operation does: all of them."""
+        return -1
+
     def snapshot(self, state: int) -> bytes:
         return self._states.values[state]
 
     def put(self, state: int) -> None:
         """Bring the real engine into ``state``."""
         if self._current != state:
-            self._resource.restore(self._states.values[state])
+            self._resource.restore(self.snapshot(state))
             self._current = state
 
     def _perform(self, state: int, wish: Wish) -> Effect:
@@ -64,7 +68,10 @@ class Engine:
             return Effect(answer, state)
         # What the engine holds now may differ from what it would be restored to, in the order of fields; so it is.
         self._current = -1
-        return Effect(answer, self._states.of(self._resource.snapshot()))
+        return Effect(answer, self._number(self._resource.snapshot()))
+
+    def _number(self, snapshot: bytes) -> int:
+        return self._states.of(snapshot)
 
 
 def _in_order(answer: Any) -> Any:

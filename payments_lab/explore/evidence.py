@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from payments_lab.explore.machine import Machine
-from payments_lab.explore.ports import Message, published
+from payments_lab.explore.ports import Message
 from payments_lab.explore.scenario import Pay, Scenario
 from payments_lab.explore.threads import Fate, Role
 from payments_lab.shop.audit import Books
@@ -101,11 +101,11 @@ class Gatherer:
 
     def _take_out(self, number: int, value: int) -> Any:
         engine, world = self._machine.engines[number], self._machine.world
+        if engine is self._machine.stream:
+            return self._machine.stream.kept(value)
         engine.put(value)
         if engine.name == "stripe":
             return world.stripe.charges(), world.stripe.refunds()
-        if engine.name == "bus":
-            return published(engine.snapshot(value))
         return world.collections[engine.name].documents() if engine.name in world.collections else ()
 
 

@@ -75,7 +75,7 @@ class _Order:
         bus = machine.states[machine.bus].of(state)
         broken = self._judged.get((waiting, bus))
         if broken is None:
-            broken = self._judged[(waiting, bus)] = self._judge(waiting, machine.kept(bus))
+            broken = self._judged[(waiting, bus)] = self._judge(waiting, machine.stream.kept(bus))
         return broken
 
     def _wait(self, slot: Slot, value: int, known: dict[int, int]) -> int:

@@ -30,6 +30,11 @@ class Field:
         return (after - before) << self.shift
 
 
+def pieces(field: Field, width: int) -> list[Field]:
+    """A field as several, each of so many of its bits."""
+    return [Field(field.name, field.shift + bit, width) for bit in range(0, field.width, width)]
+
+
 class Layout:
     """Hands out fields from the lowest bit up."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from payments_lab.explore.machine import Machine
 from payments_lab.explore.orders import Orders
-from payments_lab.explore.ports import published
 from payments_lab.explore.tasks import Node
 from payments_lab.explore.threads import Fate, Role, Source, Thread
 
@@ -225,7 +224,7 @@ class Knowledge:
         known = self._publications.get(bus)
         if known is None:
             machine = self._machine
-            kept = {message.message_id for message in published(machine.engines[machine.bus].snapshot(bus))}
+            kept = {message.message_id for message in machine.stream.kept(bus)}
             known = self._publications[bus] = frozenset(
                 number
                 for number, wish in enumerate(machine.tasks.wishes)

@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 from payments_lab.explore.coroutines import PAUSE, Refused
 from payments_lab.explore.faults import Faults
-from payments_lab.explore.fields import Field, Layout
+from payments_lab.explore.fields import Field, Layout, pieces
 from payments_lab.explore.numbering import Numbers
 from payments_lab.explore.places import innermost
-from payments_lab.explore.ports import Message, published
+from payments_lab.explore.ports import Message
 from payments_lab.explore.strands import CHOICE
 from payments_lab.explore.tasks import Node
 from payments_lab.explore.threads import Environment, Fate, Role, Slot, Source, Thread, Value
@@ -70,6 +70,7 @@ class Learned:
     """What is known of the code under test before a search begins; it grows from one search to the next."""
 
     width: int = 12
+    messages: int = 16
     names_ids: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
     remembers: set[str] = field(default_factory=set[str])
 
@@ -104,7 +105,10 @@ class Machine:
         self._layout = layout = Layout(learned.width)
         self.environment = layout.field("environment", 12)
         self.environments: Numbers[Environment] = Numbers(Environment(0, 0, 0, 0))
-        self.states = [layout.field(engine.name) for engine in self.engines]
+        self.stream = world.stream
+        self.stream.digit = learned.width // 2
+        self.states = [layout.field(engine.name) for engine in self.engines if engine is not self.stream]
+        self.states.append(layout.field(self.stream.name, learned.messages * self.stream.digit))
         self.services = tuple(world.services)
         self.mortal = tuple(name for name in faults.services if name in self.services)
         self.memories = {name: layout.field(f"memory of {name}") for name in self.services}
@@ -118,11 +122,11 @@ class Machine:
         self._queues: dict[str, Slot] = {}
         self._engine_of = {engine.name: number for number, engine in enumerate(self.engines)}
         self.bus = self._engine_of["bus"]
+        self._digits = pieces(self.states[self.bus], self.stream.digit)
         self.jobs = self._engine_of.get("expiration.redis", -1)
         self.nothing = self.tasks.answers.of(lambda: None)
         self.outcomes: Numbers[str] = Numbers()
         self._engine_at: dict[int, int] = {}
-        self._kept: dict[int, tuple[Message, ...]] = {}
         self.tick: Source | None = None
         self.recoveries: dict[str, Source] = {}
         self.requests: list[Source] = []
@@ -200,8 +204,8 @@ class Machine:
         return tuple(engine.snapshot(place.of(state)) for engine, place in places)
 
     def surrounding_fields(self) -> list[Field]:
-        """What is no thread: the environment, the engines, what the services remember."""
-        return [self.environment, *self.states, *self.memories.values()]
+        """What is no thread: the environment, the engines (the bus's digits apart), what the services remember."""
+        return [self.environment, *self.states[: self.bus], *self._digits, *self.memories.values()]
 
     def count_values(self, field: Field) -> int:
         """How many values of a field are known so far."""
@@ -209,6 +213,8 @@ class Machine:
             return len(field.values)
         if field is self.environment:
             return len(self.environments)
+        if field in self._digits:
+            return self.stream.values_of(self._digits.index(field))
         for engine, place in zip(self.engines, self.states, strict=True):
             if field is place:
                 return engine.count
@@ -399,7 +405,20 @@ class Machine:
         number = self._engine_at.get(node.operation)
         if number is None:
             number = self._engine_at[node.operation] = self._find_engine(node)
+            if number == self.bus:
+                self.stream.admit(self.tasks.wishes[node.operation].operation.arguments)
+                if self.stream.ids > self.learned.messages:
+                    self.learned.messages *= 2
+                    raise Relearn
         return number
+
+    def asks(self, node: Node) -> int:
+        """The bits of a configuration on which it hangs what a node's operation does."""
+        number = self.engine_of(node) if node.operation >= 0 else -1
+        if number < 0:
+            return 0
+        place = self.states[number]
+        return (self.engines[number].looks_at(self.tasks.wishes[node.operation]) & place.mask) << place.shift
 
     def ways(self, node: Node) -> list[int]:
         """The answers to what no engine is asked: nothing to a pause, and each strand where one is to be chosen."""
@@ -439,16 +458,8 @@ class Machine:
 
     def spawned(self, before: int, after: int) -> tuple[Source, ...]:
         """The deliveries that a change of the bus's state brings."""
-        old = self.kept(before)
-        messages = [message for message in self.kept(after) if message not in old]
+        messages = self.stream.kept(after - before)
         return tuple(self.hearing(message, name) for message in messages for name in self.world.hearers(message))
-
-    def kept(self, state: int) -> tuple[Message, ...]:
-        """What the bus has kept in one of its states."""
-        known = self._kept.get(state)
-        if known is None:
-            known = self._kept[state] = tuple(published(self.engines[self.bus].snapshot(state)))
-        return known
 
     def _subject(self, source: Source) -> tuple[str, str]:
         return (source.service, source.message.subject if source.message else source.label)

@@ -55,6 +55,7 @@ class Packing:
             self._add(slot, machine.count_values(slot))
         self._everywhere = self._spans()
         self._at = {field.shift + bit: field for field in self.fields for bit in range(field.width)}
+        self._outside = ~sum(field.mask << field.shift for field in self.fields)
 
     @property
     def words(self) -> int:
@@ -80,6 +81,9 @@ class Packing:
         return [np.array(word, np.uint64) for word in packed]
 
     def pack_one(self, state: int) -> list[int]:
+        """Narrow when there is something in a slot that was not there when this was made."""
+        if state & self._outside:
+            raise Narrow("a slot that was not there when this was made")
         found = [0] * self.words
         for field in self.fields:
             value = field.of(state)
@@ -113,12 +117,11 @@ class Packing:
         return [each % (1 << WORD) for each in found]
 
     def mask(self, bits: int) -> list[int]:
-        """The bits of the first words that belong to the fields of the surroundings in ``bits`` of the machine's."""
+        """The same bits of the surroundings in the first words as those in ``bits`` of the machine's."""
         found = [0] * self.surroundings
         for field in self._machine.surrounding_fields():
-            if bits >> field.shift & field.mask:
-                place = self.of(field)
-                found[place.word] |= place.mask << place.shift
+            place = self.of(field)
+            found[place.word] |= (bits >> field.shift & field.mask & place.mask) << place.shift
         return found
 
     def check(self, place: Place, value: int) -> None:
@@ -138,7 +141,7 @@ class Packing:
         return [(place.word, place.shift, place.mask, field.shift) for field, place in places]
 
     def _add(self, field: Field, count: int) -> None:
-        width = (2 * count + 2).bit_length()
+        width = min(max(2, (2 * count - 1).bit_length()), field.width)
         word = next((number for number, free in enumerate(self._free) if free >= width), len(self._free))
         if word == len(self._free):
             self._free.append(WORD)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from payments_lab.bus.protocol import BusError, ConsumerConfig, DeadLetter, Handler, PubAck, Subscription
@@ -55,7 +55,7 @@ class ExploredBus:
         """Nothing is in hand between two steps."""
 
     def snapshot(self) -> bytes:
-        return json.dumps(sorted(self._published.values())).encode()
+        return frozen(sorted(self._published.values()))
 
     def restore(self, snapshot: bytes) -> None:
         self._published = {message.message_id: message for message in published(snapshot)}
@@ -68,6 +68,11 @@ class ExploredBus:
             return PubAck(0, duplicate=True)
         self._published[message.message_id] = message
         return PubAck(0)
+
+
+def frozen(messages: Sequence[Message]) -> bytes:
+    """The state of a bus that has kept these."""
+    return json.dumps(messages).encode()
 
 
 def published(snapshot: bytes) -> list[Message]:

@@ -17,6 +17,7 @@ from importlib.util import find_spec
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
+from payments_lab.explore.fields import Field
 from payments_lab.explore.knowledge import Knowledge
 from payments_lab.explore.looping import Steps
 from payments_lab.explore.machine import Kind, Machine, Move
@@ -394,7 +395,7 @@ class Search:
     def _looks_at(self, state: int, slot: Slot) -> int:
         """The bits that the threads in ``slot`` look at."""
         machine = self.machine
-        fields = [slot, machine.environment]
+        fields: list[Field] = [slot, machine.environment]
         if slot.service in machine.learned.remembers:
             fields.append(machine.memories[slot.service])
         if machine.faults.recovers_first and slot.service in machine.recoveries:
@@ -404,14 +405,12 @@ class Search:
             threads = (machine.tick.first(),)
         if self._strokes is None and slot.service in machine.atomic:
             fields += machine.engines_of(slot.service)
-        for thread in slot.actors(threads):
-            for node in self._stands_at(thread):
-                engine = machine.engine_of(node) if node.operation >= 0 else -1
-                if engine >= 0:
-                    fields.append(machine.states[engine])
         mask = 0
         for each in fields:
             mask |= each.mask << each.shift
+        for thread in slot.actors(threads):
+            for node in self._stands_at(thread):
+                mask |= machine.asks(node)
         return mask
 
     def _stands_at(self, thread: Thread) -> list[Node]:

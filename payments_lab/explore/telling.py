@@ -11,7 +11,7 @@ from payments_lab.diagrams import Step as Line
 from payments_lab.explore.answers import Answer
 from payments_lab.explore.machine import Kind, Machine, Move
 from payments_lab.explore.places import innermost
-from payments_lab.explore.ports import Message, published
+from payments_lab.explore.ports import Message
 from payments_lab.explore.scenario import Pay
 from payments_lab.explore.schedule import Step
 from payments_lab.explore.strands import CHOICE
@@ -77,7 +77,7 @@ class _Teller:
     def begin(self) -> None:
         """What happened before the first step: the orders were placed."""
         machine = self.machine
-        kept = published(machine.engines[machine.bus].snapshot(machine.states[machine.bus].of(machine.root)))
+        kept = machine.stream.kept(machine.states[machine.bus].of(machine.root))
         for order in machine.world.scenario.orders:
             self._arrow(order.user, "orders/0", f"places {order.id}: {order.price} {order.currency}", "call")
         if machine.world.scenario.known:

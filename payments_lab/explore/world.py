@@ -16,6 +16,7 @@ from payments_lab.explore.ports import ExploredBus, ExploredDelivery, Message
 from payments_lab.explore.refusing import Refused
 from payments_lab.explore.scenario import Action, Pay, Scenario
 from payments_lab.explore.standing import Standing
+from payments_lab.explore.stream import Stream
 from payments_lab.explore.tasks import NamingPort, Script, Tasks, TimePort
 from payments_lab.ports import LabClock, Resource
 from payments_lab.ports.clock import LAB_EPOCH
@@ -94,11 +95,13 @@ class World:
             **self.collections,
             **jobs,
             self.stripe.name: self.stripe,
-            self.bus.name: self.bus,
         }
         self._hearers: dict[str, list[str]] = {}
+        answers = self.tasks.answers
+        self.stream = Stream(self.bus, answers, lost_reply(self.bus.name))
         self.engines = [
-            Engine(name, resource, self.tasks.answers, lost_reply(name)) for name, resource in resources.items()
+            *(Engine(name, resource, answers, lost_reply(name)) for name, resource in resources.items()),
+            self.stream,
         ]
 
     def _add_expiration(self, services: Services, jobs: dict[str, Resource]) -> list[Any]:
