@@ -205,7 +205,7 @@ class Machine:
 
     def surrounding_fields(self) -> list[Field]:
         """What is no thread: the environment, the engines (the bus's digits apart), what the services remember."""
-        return [self.environment, *self.states[: self.bus], *self._digits, *self.memories.values()]
+        return [self.environment, *self.states[: self.bus], *self._digits[: self.stream.ids], *self.memories.values()]
 
     def count_values(self, field: Field) -> int:
         """How many values of a field are known so far."""

@@ -31,7 +31,7 @@ class Stream(Engine):
 
     def values_of(self, digit: int) -> int:
         """How many values of a digit are known so far."""
-        return len(self._digits[digit]) if digit < len(self._digits) else 1
+        return len(self._digits[digit])
 
     def admit(self, message: Message) -> None:
         """Let its id have a digit."""
