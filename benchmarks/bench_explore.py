@@ -143,7 +143,7 @@ def plan_of_spins_space() -> Any:
     from payments_lab.explore.world import Services
     from payments_lab.explore.zoo import NaivePaymentsService
 
-    faults, limits = Faults(duplicates=1, retries=0), Limits(narrow=0)
+    faults, limits = Faults(duplicates=1, retries=0), Limits(narrow=0, compiled=-1)
     return Plan(Services(NaivePaymentsService), (), faults, limits, cover=False, atomic=("orders", "payments"))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from functools import lru_cache
 
 from payments_lab.explore.judge import Judge
@@ -54,13 +53,15 @@ def _names(machine: Machine, what: Move | Kind) -> list[str]:
 class _Order:
     """Whether events are in order, judged once for all configurations in which the same ones wait.
 
-    A set of waiting deliveries is a number here: the bit of each is set.
+    A set of deliveries is a number here: the bit of each is set.
     """
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
         self._deliveries: Numbers[tuple[str, Message]] = Numbers()
         self._slots: list[tuple[Slot, dict[int, int]]] = [(slot, {}) for slot in machine.slots]
+        self._kept: dict[int, int] = {}
+        self._younger: dict[tuple[int, int], int] = {}
         self._judged: dict[tuple[int, int], bool] = {}
 
     def is_broken(self, state: int) -> bool:
@@ -75,7 +76,7 @@ class _Order:
         bus = machine.states[machine.bus].of(state)
         broken = self._judged.get((waiting, bus))
         if broken is None:
-            broken = self._judged[(waiting, bus)] = self._judge(waiting, machine.stream.kept(bus))
+            broken = self._judged[(waiting, bus)] = self._judge(waiting, bus)
         return broken
 
     def _wait(self, slot: Slot, value: int, known: dict[int, int]) -> int:
@@ -86,17 +87,36 @@ class _Order:
         known[value] = bits = sum({1 << self._deliveries.of(each) for each in waiting})
         return bits
 
-    def _judge(self, waiting: int, kept: tuple[Message, ...]) -> bool:
-        messages: dict[str, set[Message]] = defaultdict(set)
-        for number, (service, message) in enumerate(self._deliveries.values):
-            if waiting >> number & 1:
-                messages[service].add(message)
-        return any(_is_late(self._machine, service, late, kept) for service, late in messages.items())
+    def _judge(self, waiting: int, bus: int) -> bool:
+        begun = self._all(bus) & ~waiting
+        while waiting:
+            late = (waiting & -waiting).bit_length() - 1
+            if begun & self._younger_than(late):
+                return True
+            waiting &= waiting - 1
+        return False
 
+    def _all(self, bus: int) -> int:
+        """The deliveries of what the bus has kept, whether they have begun or not."""
+        known = self._kept.get(bus)
+        if known is None:
+            machine = self._machine
+            deliveries = [(name, each) for each in machine.stream.kept(bus) for name in machine.world.hearers(each)]
+            known = self._kept[bus] = sum({1 << self._deliveries.of(each) for each in deliveries})
+        return known
 
-def _is_late(machine: Machine, service: str, waiting: set[Message], kept: tuple[Message, ...]) -> bool:
-    begun = [message for message in kept if message not in waiting and service in machine.world.hearers(message)]
-    return any(_is_younger(done, late) for done in begun for late in waiting)
+    def _younger_than(self, late: int) -> int:
+        """The deliveries to the same service of events of the same order and a higher version."""
+        key = (late, len(self._deliveries))
+        known = self._younger.get(key)
+        if known is None:
+            service, message = self._deliveries.values[late]
+            known = self._younger[key] = sum(
+                1 << number
+                for number, (name, other) in enumerate(self._deliveries.values)
+                if name == service and _is_younger(other, message)
+            )
+        return known
 
 
 def _is_younger(message: Message, other: Message) -> bool:

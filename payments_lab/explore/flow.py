@@ -6,9 +6,9 @@ first words, and the value of the slot make a key; each key is worked out once, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ from payments_lab.explore.packing import Packing, Words
 from payments_lab.explore.search import Entry
 from payments_lab.explore.seen import Ints, Seen
 from payments_lab.explore.threads import Fate, Slot, Source, Thread
+
+if TYPE_CHECKING:
+    from payments_lab.explore.compiled import Walk
 
 NONE = -1
 UNKNOWN = -2
@@ -34,6 +37,14 @@ class Followed(NamedTuple):
     words: Words
     origins: Ints
     still: Ints
+
+
+class Acted(NamedTuple):
+    """The entries by which something acted, what follows, and the rows from which it does."""
+
+    entered: list[tuple[Channel, Ints]]
+    words: Words
+    origins: Ints
 
 
 class Flow:
@@ -54,11 +65,23 @@ class Flow:
         self.machine = machine
         self.packing = packing
         self._bitten = bitten
-        self._moves = _Moves(packing)
-        self._channels = [_Channel(slot, packing, self._moves, entry, looks_at) for slot in machine.slots]
+        self.moves = Moves(packing)
+        self._channels = [Channel(slot, packing, self.moves, entry, looks_at) for slot in machine.slots]
         self._surroundings = _Surroundings(machine, packing)
-        self._spawned: dict[int, _Changed] = {}
+        self.changes: dict[int, Changed] = {}
+        self._walk: Walk | None = None
         self._crashes = [_Crash(machine, packing, name) for name in machine.mortal] if machine.faults.crashes else []
+
+    def use(self, walk: Walk | None) -> None:
+        """Be faster with what was compiled, if it was."""
+        self._walk = walk
+        for channel in self._channels:
+            channel.keys.walk = walk
+
+    @property
+    def learned(self) -> int:
+        """Grows whenever something is learned of what a source makes of its slot."""
+        return sum(change.learned for change in self.changes.values())
 
     def follow(self, words: Words) -> Followed:
         """Everything that may happen next in each of the configurations ``words``.
@@ -66,29 +89,18 @@ class Flow:
         Narrow when the packing has no room for what was worked out; nothing has happened then.
         """
         here = self._surroundings.of(words)
-        found: list[Words] = []
-        rows: list[Ints] = []
-        bites: list[Callable[[], None]] = []
-        for channel in self._channels:
-            acting = self._acting(channel.slot, words, here)
-            if not len(acting):
-                continue
-            entries = channel.entries(words, acting)
-            bites.append(partial(channel.count, entries))
-            moves, origins = channel.moves(entries, acting)
-            made = self._moved(words, moves, origins)
-            if channel.slot.service in self.machine.atomic:
-                made, origins = self._gone_on(channel, words, made, origins)
-            found.append(made)
-            rows.append(origins)
+        asked = [(channel, self._asked(channel.slot, words, here)) for channel in self._channels]
+        acted = self._walk.act(self, words, asked) if self._walk is not None else self._act(words, asked)
+        bites = [partial(channel.count, entries) for channel, entries in acted.entered]
+        found, rows = [acted.words], [acted.origins]
         passing = np.flatnonzero(here.passes)
         if len(passing):
             found.append(_added(words, passing, here.passing))
             rows.append(passing)
-        acted = np.zeros(len(words[0]), bool)
+        still = np.ones(len(words[0]), bool)
         for each in rows:
-            acted[each] = True
-        still = np.flatnonzero(~acted)
+            still[each] = False
+        resting = np.flatnonzero(still)
         for crash in self._crashes:
             struck = np.flatnonzero(here.crashes & crash.would_lose(words))
             if len(struck):
@@ -97,32 +109,58 @@ class Flow:
                 bites.append(partial(self._bitten, Kind.CRASH, len(struck)))
         for each in bites:
             each()
-        if not found:
-            return Followed([word[:0] for word in words], np.zeros(0, np.int64), still)
+        if len(found) == 1:
+            return Followed(acted.words, acted.origins, resting)
         together = [np.concatenate(parts) for parts in zip(*found, strict=True)]
-        return Followed(together, np.concatenate(rows), still)
+        return Followed(together, np.concatenate(rows), resting)
 
-    def _acting(self, slot: Slot, words: Words, here: _Here) -> Ints:
+    def _asked(self, slot: Slot, words: Words, here: _Here) -> Ints | None:
+        """The rows in which there is something to do in a slot; None where that is so whenever somebody is in it."""
         machine = self.machine
+        ticks = machine.tick is not None and slot is machine.tick.slot
+        waits = machine.faults.recovers_first and slot.service in machine.recoveries
+        if not ticks and not waits:
+            return None
         acts = self.packing.get(words, slot) != 0
-        if machine.tick is not None and slot is machine.tick.slot:
+        if ticks:
             acts |= here.is_last
-        if machine.faults.recovers_first and slot.service in machine.recoveries:
-            recovery = machine.recoveries[slot.service].slot
-            if slot is not recovery:
-                acts &= self.packing.get(words, recovery) == 0
+        if waits and slot is not (recovery := machine.recoveries[slot.service].slot):
+            acts &= self.packing.get(words, recovery) == 0
         return np.flatnonzero(acts)
 
+    def _act(self, words: Words, asked: Sequence[tuple[Channel, Ints | None]]) -> Acted:
+        """What follows configurations by what is in the slots."""
+        entered: list[tuple[Channel, Ints]] = []
+        found, origins = [[word[:0] for word in words]], [np.zeros(0, np.int64)]
+        for channel, rows in asked:
+            acting = np.flatnonzero(self.packing.get(words, channel.slot)) if rows is None else rows
+            if not len(acting):
+                continue
+            entries, made, begun = self.act_in(channel, words, acting)
+            entered.append((channel, entries))
+            found.append(made)
+            origins.append(begun)
+        return Acted(entered, [np.concatenate(parts) for parts in zip(*found, strict=True)], np.concatenate(origins))
+
+    def act_in(self, channel: Channel, words: Words, rows: Ints) -> tuple[Ints, Words, Ints]:
+        """By which entries rows act in a slot, what follows, and the row of each; what is not known is worked out."""
+        entries = channel.entries(words, rows)
+        moves, begun = channel.moves(entries, rows)
+        made = self._moved(words, moves, begun)
+        if channel.slot.service in self.machine.atomic:
+            made, begun = self._gone_on(channel, words, made, begun)
+        return entries, made, begun
+
     def _moved(self, words: Words, moves: Ints, origins: Ints) -> Words:
-        made = [word[origins] + add[moves] for word, add in zip(words, self._moves.adds, strict=True)]
-        for sources in self._moves.sources:
+        made = [word[origins] + add[moves] for word, add in zip(words, self.moves.adds, strict=True)]
+        for sources in self.moves.sources:
             begun = sources[moves]
             some = np.flatnonzero(begun != NONE)
             if len(some):
                 self._spawn(made, some, begun[some])
         return made
 
-    def _go_on(self, channel: _Channel, words: Words) -> None:
+    def _go_on(self, channel: Channel, words: Words) -> None:
         """Let what is under way in a slot come to its end, in place."""
         left = np.arange(len(words[0]))
         for _ in range(LONGEST_ALONE):
@@ -139,7 +177,7 @@ class Flow:
                 word[left] = moved
         raise self.machine.never_done(channel.slot)
 
-    def _gone_on(self, channel: _Channel, words: Words, made: Words, origins: Ints) -> tuple[Words, Ints]:
+    def _gone_on(self, channel: Channel, words: Words, made: Words, origins: Ints) -> tuple[Words, Ints]:
         """The same after what is under way in a slot has come to its end; without those to which nothing happened."""
         self._go_on(channel, made)
         changed = np.zeros(len(origins), bool)
@@ -149,11 +187,15 @@ class Flow:
 
     def _spawn(self, words: Words, rows: Ints, sources: Ints) -> None:
         for number in distinct(sources):
-            change = self._spawned.get(int(number))
-            if change is None:
-                source = self.machine.sources[int(number)]
-                change = self._spawned[int(number)] = _Changed(self.packing, source.slot, _begins(source))
-            change.apply(words, rows[sources == number])
+            self.change_of(int(number)).apply(words, rows[sources == number])
+
+    def change_of(self, number: int) -> Changed:
+        """What the beginning of a source, by its number, makes of its slot."""
+        change = self.changes.get(number)
+        if change is None:
+            source = self.machine.sources[number]
+            change = self.changes[number] = Changed(self.packing, source.slot, _begins(source))
+        return change
 
     def _crashed(self, words: Words, rows: Ints, here: _Here, crash: _Crash) -> Words:
         made = [word[rows] for word in words]
@@ -179,7 +221,7 @@ def _begins(source: Source) -> Callable[[int], int]:
     return changed
 
 
-class _Moves:
+class Moves:
     """What each move adds to each word, and the sources that it starts in other slots."""
 
     def __init__(self, packing: Packing) -> None:
@@ -198,6 +240,9 @@ class _Moves:
     def sources(self) -> list[NDArray[Any]]:
         return [each.array for each in self._sources]
 
+    def arrays(self) -> list[NDArray[Any]]:
+        return [*self.adds, *self.sources]
+
     def add(self, state: int, move: Move) -> None:
         for words, add in zip(self._adds, self._packing.difference(state, state + move.add), strict=True):
             words.append(add)
@@ -208,14 +253,14 @@ class _Moves:
             sources.append(move.spawns[place].number if place < len(move.spawns) else NONE)
 
 
-class _Channel:
+class Channel:
     """What may happen in one slot, by key."""
 
     def __init__(
         self,
         slot: Slot,
         packing: Packing,
-        moves: _Moves,
+        moves: Moves,
         entry: Callable[[int, Slot], Entry],
         looks_at: Callable[[int, Slot], int],
     ) -> None:
@@ -224,33 +269,38 @@ class _Channel:
         self._moves = moves
         self._entry = entry
         self._looks_at = looks_at
-        self._masks = [Growing(np.uint64) for _ in range(packing.surroundings)]
-        self._keys = Seen(packing.surroundings + 1)
+        self.masks = [Growing(np.uint64) for _ in range(packing.surroundings)]
+        self.keys = Seen(packing.surroundings + 1)
         self._entries: list[Entry] = []
-        self._starts = Growing(np.int64)
-        self._counts = Growing(np.int64)
-        self._onward = Growing(np.int64)
+        self.starts = Growing(np.int64)
+        self.counts = Growing(np.int64)
+        self.onwards = Growing(np.int64)
+
+    def arrays(self) -> list[NDArray[Any]]:
+        """All that is known, as it lies in memory."""
+        growing = (self.starts, self.counts, self.onwards, *self.masks)
+        return [self.keys.table, self.keys.rows, *(each.array for each in growing)]
 
     def entries(self, words: Words, rows: Ints) -> Ints:
         values = self._packing.get(words, self.slot)[rows]
         self._know_values(int(values.max()))
-        cut = [word[rows] & mask.array[values] for word, mask in zip(words, self._masks, strict=False)]
-        numbers, new = self._keys.add([*cut, values.astype(np.uint64)])
+        cut = [word[rows] & mask.array[values] for word, mask in zip(words, self.masks, strict=False)]
+        numbers, new = self.keys.add([*cut, values.astype(np.uint64)])
         for row in new:
             self._work_out([int(word[row]) for word in cut], int(values[row]))
         return numbers
 
     def moves(self, entries: Ints, rows: Ints) -> tuple[Ints, Ints]:
         """The moves of each entry, and the row of each move."""
-        counts = self._counts.array[entries]
+        counts = self.counts.array[entries]
         before = np.cumsum(counts) - counts
         within = np.arange(int(counts.sum())) - np.repeat(before, counts)
-        return np.repeat(self._starts.array[entries], counts) + within, np.repeat(rows, counts)
+        return np.repeat(self.starts.array[entries], counts) + within, np.repeat(rows, counts)
 
     def onward(self, words: Words, rows: Ints) -> Ints:
         """The next move of what is under way in each row, NONE where nothing is."""
         entries = self.entries(words, rows)
-        return self._onward.array[entries]
+        return self.onwards.array[entries]
 
     def count(self, entries: Ints) -> None:
         hits = np.bincount(entries, minlength=len(self._entries))
@@ -258,53 +308,55 @@ class _Channel:
             self._entries[number].hits += int(hits[number])
 
     def _know_values(self, most: int) -> None:
-        for value in range(len(self._masks[0]), most + 1):
+        for value in range(len(self.masks[0]), most + 1):
             looks_at = self._looks_at(value << self.slot.shift, self.slot)
-            for masks, mask in zip(self._masks, self._packing.mask(looks_at), strict=True):
+            for masks, mask in zip(self.masks, self._packing.mask(looks_at), strict=True):
                 masks.append(mask)
 
     def _work_out(self, cut: list[int], value: int) -> None:
-        state = self._packing.surroundings_of(cut) | value << self.slot.shift
+        state = self._packing.unpack(cut) | value << self.slot.shift
         entry = self._entry(state, self.slot)
         start = len(self._moves)
         for move in entry.moves:
             self._moves.add(state, move)
         self._entries.append(entry)
-        self._starts.append(start)
-        self._counts.append(len(entry.moves))
+        self.starts.append(start)
+        self.counts.append(len(entry.moves))
         begun = (number for number, move in enumerate(entry.moves) if _is_under_way(move.before))
-        self._onward.append(next((start + number for number in begun), NONE))
+        self.onwards.append(next((start + number for number in begun), NONE))
 
 
 def _is_under_way(thread: Thread | None) -> bool:
     return thread is not None and thread.fate in (Fate.RUNS, Fate.REPLIED)
 
 
-class _Changed:
-    """How the value of a slot changes, by value."""
+class Changed:
+    """How the value of a slot changes, by value; ``known`` is what it becomes. ``learned`` counts what was asked."""
 
     def __init__(self, packing: Packing, slot: Slot, changed: Callable[[int], int]) -> None:
         self._packing = packing
         self._slot = slot
         self._changed = changed
-        self._known = Growing(np.int64)
+        self.place = packing.of(slot)
+        self.learned = 0
+        self.known = Growing(np.int64)
 
     def apply(self, words: Words, rows: Ints) -> None:
         """Change the slot in some of the configurations, in place."""
-        place = self._packing.of(self._slot)
         values = self._packing.get([word[rows] for word in words], self._slot)
-        change = (self.after(values) - values).astype(np.uint64) << np.uint64(place.shift)
-        words[place.word][rows] += change
+        change = (self.after(values) - values).astype(np.uint64) << np.uint64(self.place.shift)
+        words[self.place.word][rows] += change
 
     def after(self, values: Ints) -> Ints:
-        missing = int(values.max()) + 1 - len(self._known)
+        missing = int(values.max()) + 1 - len(self.known)
         if missing > 0:
-            self._known.extend([UNKNOWN] * missing)
-        known = self._known.array
+            self.known.extend([UNKNOWN] * missing)
+        known = self.known.array
         for value in distinct(values[known[values] == UNKNOWN]):
             after = self._changed(int(value))
-            self._packing.check(self._packing.of(self._slot), after)
+            self._packing.check(self.place, after)
             known[value] = after
+            self.learned += 1
         return known[values]
 
 
@@ -317,7 +369,7 @@ class _Crash:
         self._memory = machine.memories[service]
         self._recovery = machine.recoveries[service]
         self._slots = [slot for slot in machine.slots_of(service) if slot is not self._recovery.slot]
-        self._changes = [_Changed(packing, slot, self._reviver(slot)) for slot in self._slots]
+        self._changes = [Changed(packing, slot, self._reviver(slot)) for slot in self._slots]
         self._begun: list[dict[int, tuple[int, ...]]] = [{} for _ in self._slots]
         self._loses = [Growing(np.bool_) for _ in [*self._slots, self._recovery.slot]]
 

@@ -14,6 +14,13 @@ def distinct(numbers: NDArray[Any]) -> NDArray[Any]:
     return np.flatnonzero(np.bincount(numbers))
 
 
+def with_room(numbers: NDArray[Any], room: int) -> NDArray[Any]:
+    """An array of so many rows, which begins with these."""
+    made = np.empty((room, *numbers.shape[1:]), numbers.dtype)
+    made[: len(numbers)] = numbers
+    return made
+
+
 class Growing:
     """Numbers of one type; ``array`` is what there is so far."""
 

@@ -6,7 +6,7 @@ packed anew. What is not a thread stands in the first words, to be cut out in on
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +18,9 @@ from payments_lab.explore.machine import Machine
 Words = list[NDArray[np.uint64]]
 
 WORD = 64
+# Of so many bits it is remembered what they stand for.
+PIECE = 16
+_PIECE = (1 << PIECE) - 1
 
 
 class Narrow(Exception):
@@ -32,10 +35,6 @@ class Place(NamedTuple):
     mask: int
 
 
-# A place, and from which bit on the machine has what stands there.
-_Span = tuple[int, int, int, int]
-
-
 class Packing:
     """The places of all fields of a machine, as far as they are known now.
 
@@ -44,22 +43,20 @@ class Packing:
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
-        self._places: dict[int, Place] = {}
-        self._free: list[int] = []
-        self.fields: list[Field] = []
-        for field in machine.surrounding_fields():
-            self._add(field, machine.count_values(field))
-        self.surroundings = self.words
-        self._around = self._spans()
-        for slot in machine.slots:
-            self._add(slot, machine.count_values(slot))
-        self._everywhere = self._spans()
+        surroundings = machine.surrounding_fields()
+        self.fields: list[Field] = [*surroundings, *machine.slots]
+        held: list[list[tuple[Field, int]]] = []
+        for number, field in enumerate(self.fields):
+            if number == len(surroundings):
+                self.surroundings = len(held)
+            _put(held, field, machine.count_values(field))
+        self.words = len(held)
+        self._places = {
+            field.shift: place for number, word in enumerate(held) for field, place in _spread(number, word)
+        }
+        self._pieces: list[dict[int, int]] = [{} for _ in range(self.words * WORD // PIECE)]
         self._at = {field.shift + bit: field for field in self.fields for bit in range(field.width)}
         self._outside = ~sum(field.mask << field.shift for field in self.fields)
-
-    @property
-    def words(self) -> int:
-        return len(self._free)
 
     def of(self, field: Field) -> Place:
         """Narrow for a field that was not there when this was made."""
@@ -74,7 +71,7 @@ class Packing:
         return ((words[place.word] >> np.uint64(place.shift)) & np.uint64(place.mask)).astype(np.intp)
 
     def pack(self, states: Iterable[int]) -> Words:
-        packed: list[list[int]] = [[] for _ in self._free]
+        packed: list[list[int]] = [[] for _ in range(self.words)]
         for state in states:
             for word, value in zip(packed, self.pack_one(state), strict=True):
                 word.append(value)
@@ -95,11 +92,21 @@ class Packing:
 
     def unpack(self, words: Iterable[int]) -> int:
         """One configuration as the machine knows it."""
-        return _unpacked(words, self._everywhere)
+        state = 0
+        for number, word in enumerate(words):
+            for piece in range(WORD // PIECE):
+                bits = word >> piece * PIECE & _PIECE
+                if bits:
+                    known = self._pieces[number * WORD // PIECE + piece]
+                    state |= known.get(bits) or self._unpack(number, bits << piece * PIECE, known, bits)
+        return state
 
-    def surroundings_of(self, words: Iterable[int]) -> int:
-        """What is no thread in a configuration whose first words these are, as the machine knows it."""
-        return _unpacked(words, self._around)
+    def _unpack(self, number: int, word: int, known: dict[int, int], bits: int) -> int:
+        """What a word stands for that has bits in one piece only."""
+        places = ((field, self._places[field.shift]) for field in self.fields)
+        found = sum((word >> at.shift & at.mask) << field.shift for field, at in places if at.word == number)
+        known[bits] = found
+        return found
 
     def difference(self, before: int, after: int) -> list[int]:
         """What to add to each word, modulo 2**64, to turn one configuration of the machine into another."""
@@ -130,29 +137,28 @@ class Packing:
 
     def moved_from(self, other: Packing, words: Words) -> Words:
         """What ``other`` has packed, in the places of this one."""
-        made = [np.zeros(len(words[0]), np.uint64) for _ in self._free]
+        made = [np.zeros(len(words[0]), np.uint64) for _ in range(self.words)]
         for field in other.fields:
             place = self.of(field)
             made[place.word] |= other.get(words, field).astype(np.uint64) << np.uint64(place.shift)
         return made
 
-    def _spans(self) -> list[_Span]:
-        places = ((field, self._places[field.shift]) for field in self.fields)
-        return [(place.word, place.shift, place.mask, field.shift) for field, place in places]
 
-    def _add(self, field: Field, count: int) -> None:
-        width = min(max(2, (2 * count - 1).bit_length()), field.width)
-        word = next((number for number, free in enumerate(self._free) if free >= width), len(self._free))
-        if word == len(self._free):
-            self._free.append(WORD)
-        self._places[field.shift] = Place(word, WORD - self._free[word], (1 << width) - 1)
-        self._free[word] -= width
-        self.fields.append(field)
+def _put(words: list[list[tuple[Field, int]]], field: Field, count: int) -> None:
+    """Put a field with so many values into the first word that has room for twice as many."""
+    width = min(max(2, (2 * count - 1).bit_length()), field.width)
+    word = next((word for word in words if sum(each for _, each in word) + width <= WORD), None)
+    if word is None:
+        words.append(word := [])
+    word.append((field, width))
 
 
-def _unpacked(words: Iterable[int], spans: Iterable[_Span]) -> int:
-    held = list(words)
-    state = 0
-    for word, shift, mask, to in spans:
-        state |= (held[word] >> shift & mask) << to
-    return state
+def _spread(number: int, word: list[tuple[Field, int]]) -> Iterator[tuple[Field, Place]]:
+    """The places of the fields in a word; the bits that are left go to all of them, the first ones first."""
+    left = WORD - sum(width for _, width in word)
+    shift = 0
+    for place, (field, width) in enumerate(word):
+        more, some = divmod(left, len(word))
+        width = min(width + more + (place < some), field.width)
+        yield field, Place(number, shift, (1 << width) - 1)
+        shift += width

@@ -29,18 +29,20 @@ if TYPE_CHECKING:
 
 LOOK_EVERY = 4096
 NARROW = 20_000
+LARGE = 50_000
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """When to stop a search that has not come to its end: after so many configurations, or so many seconds.
 
-    ``narrow``: after how many it goes on in strokes.
+    ``narrow``: after how many it goes on in strokes; ``compiled``: after how many of these a compiler helps.
     """
 
     states: int = 50_000_000
     seconds: float = 120.0
     narrow: int = NARROW
+    compiled: int = LARGE
 
 
 class Watch(Protocol):

@@ -6,12 +6,16 @@ of several that want the same free place one gets it, and the others look at wha
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from payments_lab.explore.growing import with_room
 from payments_lab.explore.packing import Words
+
+if TYPE_CHECKING:
+    from payments_lab.explore.compiled import Walk
 
 Ints = NDArray[np.int64]
 
@@ -21,23 +25,33 @@ SMALLEST = 1 << 12
 
 
 class Seen:
-    """Configurations of some words each, numbered in the order in which they came."""
+    """Configurations of some words each, numbered in the order in which they came.
+
+    ``rows`` has them, and room for more; the words of one lie side by side, since what is looked up is met anywhere.
+    """
 
     def __init__(self, words: int) -> None:
         self.size = 0
-        self.words: Words = [np.zeros(SMALLEST, np.uint64) for _ in range(words)]
-        self._table: NDArray[np.int32] = np.zeros(4 * SMALLEST, np.int32)
+        self.rows: NDArray[np.uint64] = np.zeros((SMALLEST, words), np.uint64)
+        self.table: NDArray[np.int32] = np.zeros(4 * SMALLEST, np.int32)
+        self.walk: Walk | None = None
 
     def __getitem__(self, numbers: Ints) -> Words:
-        return [word[numbers] for word in self.words]
+        return list(np.ascontiguousarray(self.rows[numbers].T))
+
+    @property
+    def words(self) -> Words:
+        """The same, word by word."""
+        return list(self.rows[: self.size].T)
 
     def add(self, words: Words) -> tuple[Ints, Ints]:
-        """The number of each; and which of them were new, one of each kind, in the order of their numbers."""
+        """The number of each; and which of them were new, the last of each kind, in the order of their numbers."""
+        if self.walk is not None:
+            return self.walk.add(self, words)
         count, base = len(words[0]), self.size
-        self._reserve(count)
-        for mine, theirs in zip(self.words, words, strict=True):
-            mine[base : base + count] = theirs
-        table, mask = self._table, np.int64(len(self._table) - 1)
+        self.reserve(count)
+        np.stack(words, axis=1, out=self.rows[base : base + count])
+        table, mask = self.table, np.int64(len(self.table) - 1)
         place = _scattered(words) & mask
         numbers = np.empty(count, np.int64)
         left, at, wanted = np.arange(count), place, words
@@ -52,8 +66,7 @@ class Seen:
             place[left] = at
         numbers -= 1
         new = np.flatnonzero(numbers == base + np.arange(count))
-        for mine in self.words:
-            mine[base : base + len(new)] = mine[base + new]
+        self.rows[base : base + len(new)] = self.rows[base + new]
         final = np.zeros(count, np.int64)
         final[new] = base + np.arange(len(new))
         table[place[new]] = final[new] + 1
@@ -64,7 +77,9 @@ class Seen:
 
     def find(self, words: Words) -> Ints:
         """The number of each, -1 for those that are not there."""
-        table, mask = self._table, np.int64(len(self._table) - 1)
+        if self.walk is not None:
+            return self.walk.find(self, words)
+        table, mask = self.table, np.int64(len(self.table) - 1)
         place = _scattered(words) & mask
         numbers = np.full(len(words[0]), -1, np.int64)
         left = np.arange(len(numbers))
@@ -80,29 +95,33 @@ class Seen:
 
     def renew(self, words: Words) -> None:
         """Hold these, all different, instead; the numbers stay."""
-        self.words = [np.concatenate([word, np.zeros(SMALLEST, np.uint64)]) for word in words]
-        self._rebuild(len(self._table))
+        self.size = len(words[0])
+        self.rows = with_room(np.stack(words, axis=1), self.size + SMALLEST)
+        self._rebuild(len(self.table))
 
     def _equal(self, numbers: NDArray[np.integer[Any]], words: Words) -> NDArray[np.bool_]:
         same = np.ones(len(numbers), bool)
-        for mine, theirs in zip(self.words, words, strict=True):
+        for mine, theirs in zip(self.rows.T, words, strict=True):
             same &= mine[numbers] == theirs
         return same
 
-    def _reserve(self, count: int) -> None:
+    def reserve(self, count: int) -> None:
+        """Room for so many more."""
         needed = self.size + count
-        if needed > len(self.words[0]):
-            room = max(needed, 3 * len(self.words[0]) // 2)
-            self.words = [np.concatenate([word, np.zeros(room - len(word), np.uint64)]) for word in self.words]
-        if 2 * needed > len(self._table):
-            size = len(self._table)
+        if needed > len(self.rows):
+            self.rows = with_room(self.rows[: self.size], max(needed, 2 * len(self.rows)))
+        if 2 * needed > len(self.table):
+            size = len(self.table)
             while 2 * needed > size:
                 size *= 2
             self._rebuild(size)
 
     def _rebuild(self, size: int) -> None:
-        self._table = table = np.zeros(size, np.int32)
-        place = _scattered([word[: self.size] for word in self.words]) & np.int64(size - 1)
+        self.table = table = np.zeros(size, np.int32)
+        if self.walk is not None:
+            self.walk.rebuild(self)
+            return
+        place = _scattered(self.words) & np.int64(size - 1)
         left = np.arange(self.size)
         while len(left):
             at = place[left]

@@ -8,11 +8,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from payments_lab.explore.compiled import Walk, compilation
 from payments_lab.explore.flow import Flow
 from payments_lab.explore.growing import Growing, distinct
 from payments_lab.explore.machine import Kind, Machine
 from payments_lab.explore.packing import Narrow, Packing, Words
-from payments_lab.explore.search import Entry
+from payments_lab.explore.search import Entry, Limits
 from payments_lab.explore.seen import Ints, Seen
 from payments_lab.explore.threads import Slot
 
@@ -26,6 +27,7 @@ class Walker(Protocol):
     """The search whose graph is walked; what it knows of single configurations counts here, too."""
 
     machine: Machine
+    limits: Limits
 
     def entry(self, state: int, slot: Slot) -> Entry: ...
     def looks_at(self, state: int, slot: Slot) -> int: ...
@@ -48,6 +50,7 @@ class Strokes:
         self.transitions = 0
         self.frontier = 0
         self._walker = walker
+        self._walk: Walk | None = None
         self._machine = walker.machine
         self._ranks: list[int] = []
         self._parents = Growing(np.int32)
@@ -102,10 +105,8 @@ class Strokes:
         ending = stands != np.arange(len(stands))
         ending[self._ends] = True
         edges = [edge for rank in sorted(self._edges) for edge in reversed(self._edges[rank])]
-        known = 0
-        while known != (known := np.count_nonzero(ending)) and known != len(ending):
-            for origins, targets in edges:
-                ending[origins[ending[stands[targets]]]] = True
+        spread = self._walk.spread if self._walk is not None else _spread
+        spread(ending, stands, edges)
         stuck = np.flatnonzero(~ending)
         return self._state(int(stuck[0])) if len(stuck) else None
 
@@ -113,14 +114,21 @@ class Strokes:
         """The next level of those with the same number of faults; others are put into their layers."""
         found: list[Ints] = []
         for start in range(0, len(level), STROKE):
+            self._speed_up()
             new = self._stroke(level[start : start + STROKE], rank)
-            ranks = self._ranks_of(self._seen[new])
+            ranks = self._ranks_of(self._environments(new))
             for each in np.unique(ranks):
                 (found if each == rank else layers.setdefault(int(each), [])).append(new[ranks == each])
             self.frontier = len(level) - start + sum(map(len, found))
             if self._walker.is_over():
                 return level[:0], True
         return self._uncovered(np.concatenate(found)) if found else level[:0], False
+
+    def _speed_up(self) -> None:
+        """Let a compiler help with what has grown large."""
+        if self._walk is None and self._seen.size > self._walker.limits.compiled:
+            self._walk = self._seen.walk = self._met.walk = compilation().result()
+            self._flow.use(self._walk)
 
     def _stroke(self, numbers: Ints, rank: int) -> Ints:
         """Follow some configurations of a rank up; the numbers of those that are new."""
@@ -159,7 +167,7 @@ class Strokes:
         """Keep the edges on which no fault happens, for whoever asks whether every story ends."""
         if self._edges is None:
             return
-        uneventful = np.flatnonzero(self._ranks_of(words) == rank)
+        uneventful = np.flatnonzero(self._ranks_of(self._packing.get(words, self._machine.environment)) == rank)
         self._edge_count += len(uneventful)
         if self._edge_count > MOST_EDGES:
             self._edges = None
@@ -177,19 +185,20 @@ class Strokes:
 
     # faults
 
-    def _ranks_of(self, words: Words) -> Ints:
+    def _ranks_of(self, environments: Ints) -> Ints:
         machine = self._machine
         for environment in range(len(self._ranks), len(machine.environments)):
             self._ranks.append(self._walker.rank(machine.environment.step(0, environment)))
-        return np.array(self._ranks, np.int64)[self._environments(words)]
+        return np.array(self._ranks, np.int64)[environments]
 
-    def _environments(self, words: Words) -> Ints:
-        return self._packing.get(words, self._machine.environment)
+    def _environments(self, numbers: Ints) -> Ints:
+        place = self._packing.of(self._machine.environment)
+        words = self._seen.rows[:, place.word][numbers]
+        return ((words >> np.uint64(place.shift)) & np.uint64(place.mask)).astype(np.int64)
 
     def _uncovered(self, numbers: Ints) -> Ints:
         """Without those of which the same one is known with more faults still to come."""
-        words = self._seen[numbers]
-        here = self._environments(words)
+        here = self._environments(numbers)
         place = self._packing.of(self._machine.environment)
         covered = np.zeros(len(numbers), bool)
         for environment in distinct(here):
@@ -198,7 +207,7 @@ class Strokes:
                 step = more >> self._machine.environment.shift
                 if not step or environment + step > place.mask:
                     continue
-                richer = [word[rows] for word in words]
+                richer = self._seen[numbers[rows]]
                 richer[0] += np.uint64((step << place.shift) % (1 << 64))
                 found = self._seen.find(richer)
                 there = found >= 0
@@ -213,20 +222,30 @@ class Strokes:
         walker, machine = self._walker, self._machine
         packing = Packing(machine)
         flow = Flow(machine, packing, walker.entry, walker.looks_at, walker.bitten)
+        met = Seen(packing.surroundings)
+        met.walk = self._walk
+        flow.use(self._walk)
         self._engines = [np.uint64(mask) for mask in packing.mask(machine.engine_bits)]
-        return packing, flow, Seen(packing.surroundings)
+        return packing, flow, met
 
     def _pack_anew(self) -> None:
         before = self._packing
         self._packing, self._flow, self._met = self._pack()
-        held = [word[: self._seen.size] for word in self._seen.words]
-        self._seen.renew(self._packing.moved_from(before, held))
+        self._seen.renew(self._packing.moved_from(before, self._seen.words))
 
     def _state(self, number: int) -> int:
-        return self._packing.unpack(int(word[number]) for word in self._seen.words)
+        return self._packing.unpack(self._seen.rows[number].tolist())
 
 
-def _settled(stands: Ints) -> Ints:
+def _spread(ending: NDArray[np.bool_], stands: Short, edges: list[tuple[Short, Short]]) -> None:
+    """Mark what leads to what is marked, in place, until there is no more."""
+    known = 0
+    while known != (known := np.count_nonzero(ending)) and known != len(ending):
+        for origins, targets in edges:
+            ending[origins[ending[stands[targets]]]] = True
+
+
+def _settled(stands: Short) -> Short:
     """Who stands for each in the end, where one that stands for another has itself been left out."""
     while True:
         further = stands[stands]

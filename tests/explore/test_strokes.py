@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from payments_lab import Faults, PaymentsService
 from payments_lab.explore import SCENARIOS
+from payments_lab.explore.compiled import compilation
 from payments_lab.explore.exploring import Explored, Plan, explore, start
 from payments_lab.explore.flow import Flow
 from payments_lab.explore.invariants import INVARIANTS
@@ -22,8 +24,9 @@ from payments_lab.explore.world import Services
 from payments_lab.explore.zoo import BUGS, NaivePaymentsService
 from tests.explore.services import Remembers
 
-AT_ONCE = Limits(narrow=0)
 NEVER = Limits(narrow=10**9)
+AT_ONCE = Limits(narrow=0, compiled=10**9)
+COMPILED = Limits(narrow=0, compiled=-1)
 FAULTS = {
     "none": Faults(),
     "crash": Faults(crashes=1),
@@ -41,17 +44,29 @@ def plan(service: type[PaymentsService], faults: Faults, limits: Limits, *, cove
     return Plan(Services(service), INVARIANTS, faults, limits, stop_at_first=False, cover=cover)
 
 
-def both(service: type[PaymentsService], scenario: str, faults: Faults, *, cover: bool = True) -> list[Explored]:
+@pytest.fixture(params=["arrays", "compiled"])
+def strokes(request: pytest.FixtureRequest) -> Limits:
+    """Walking in strokes from the first configuration on, with arrays alone or with what a compiler made."""
+    if request.param == "arrays":
+        return AT_ONCE
+    if compilation().result(wait=True) is None:
+        pytest.skip("needs a C compiler: apt-get install gcc")
+    return COMPILED
+
+
+def both(
+    service: type[PaymentsService], scenario: str, faults: Faults, strokes: Limits, *, cover: bool = True
+) -> list[Explored]:
     """In strokes, and step by step; once before, since what an interpreter holds differs in a line's first run."""
     _, wide, narrow = (
-        explore(plan(service, faults, limits, cover=cover), SCENARIOS[scenario]) for limits in (NEVER, AT_ONCE, NEVER)
+        explore(plan(service, faults, limits, cover=cover), SCENARIOS[scenario]) for limits in (NEVER, strokes, NEVER)
     )
     return [wide, narrow]
 
 
 @pytest.mark.parametrize(("scenario", "faults"), SMALL)
-def test_strokes_meet_exactly_what_single_steps_meet(scenario: str, faults: str) -> None:
-    wide, narrow = both(PaymentsService, scenario, FAULTS[faults], cover=False)
+def test_strokes_meet_exactly_what_single_steps_meet(scenario: str, faults: str, strokes: Limits) -> None:
+    wide, narrow = both(PaymentsService, scenario, FAULTS[faults], strokes, cover=False)
 
     assert (wide.states, wide.transitions) == (narrow.states, narrow.transitions)
     assert wide.ends == narrow.ends
@@ -63,24 +78,24 @@ def test_strokes_meet_exactly_what_single_steps_meet(scenario: str, faults: str)
 @pytest.mark.no_cover
 @pytest.mark.parametrize("service", [NaivePaymentsService, Remembers])
 @pytest.mark.parametrize("faults", FAULTS.values(), ids=FAULTS)
-def test_strokes_find_what_single_steps_find(service: type[PaymentsService], faults: Faults) -> None:
-    wide, narrow = both(service, "two-clicks", faults)
+def test_strokes_find_what_single_steps_find(service: type[PaymentsService], faults: Faults, strokes: Limits) -> None:
+    wide, narrow = both(service, "two-clicks", faults, strokes)
 
     assert {each.invariant for each in wide.findings} == {each.invariant for each in narrow.findings}
     assert wide.ends == narrow.ends
 
 
-def test_a_finding_of_strokes_is_told_with_as_few_faults_and_choices() -> None:
-    wide, narrow = both(NaivePaymentsService, "two-clicks", Faults(crashes=1))
+def test_a_finding_of_strokes_is_told_with_as_few_faults_and_choices(strokes: Limits) -> None:
+    wide, narrow = both(NaivePaymentsService, "two-clicks", Faults(crashes=1), strokes)
 
     assert wide.findings
     fewest = {each.invariant: sum(map(bool, each.choices)) for each in narrow.findings}
     assert {each.invariant: sum(map(bool, each.choices)) for each in wide.findings} == fewest
 
 
-def test_strokes_find_a_story_that_goes_round_for_ever() -> None:
+def test_strokes_find_a_story_that_goes_round_for_ever(strokes: Limits) -> None:
     bug = next(each for each in BUGS if each.name == "never-acknowledges")
-    found = explore(plan(bug.service, bug.faults, AT_ONCE), bug.scenario)
+    found = explore(plan(bug.service, bug.faults, strokes), bug.scenario)
 
     assert "nothing-is-stuck" in {each.invariant for each in found.findings}
 
@@ -120,15 +135,17 @@ def test_the_limits_hold_for_strokes_too() -> None:
 # one move
 
 
-def test_what_follows_many_is_what_follows_each() -> None:
+def test_what_follows_many_is_what_follows_each(strokes: Limits) -> None:
     """Every configuration of a small space, each field as it is after one step of the machine."""
     compared: list[int] = []
+    walk = compilation().result() if strokes is COMPILED else None
 
     def compare(machine: Machine) -> None:
         search = Search(machine, limits=NEVER, cover=False)
         search.run()
         packing = Packing(machine)
         flow = Flow(machine, packing, search.entry, search.looks_at, search.bitten)
+        flow.use(walk)
         following = {state: targets for state in search.parents if (targets := search.visit(state))}
         words, origins, _ = flow.follow(packing.pack([*following]))
         reached: list[list[int]] = [[] for _ in following]
@@ -142,6 +159,28 @@ def test_what_follows_many_is_what_follows_each() -> None:
     start(plan(PaymentsService, Faults(crashes=1, duplicates=1), NEVER), SCENARIOS["stranger"], compare)
 
     assert len(compared) > 1000
+
+
+@pytest.mark.no_cover
+@pytest.mark.parametrize("atomic", [(), ("orders", "expiration"), ("orders", "payments")])
+@pytest.mark.parametrize("faults", ["crash", "duplicate", "in-order"])
+def test_what_is_compiled_gives_the_same_in_the_same_order(faults: str, atomic: tuple[str, ...]) -> None:
+    assert compilation().result(wait=True) is not None
+    met: list[tuple[list[int], list[int]]] = []
+
+    def search(machine: Machine) -> None:
+        searched = Search(machine, limits=limits)
+        searched.run()
+        everything = list(searched.sample(10**6))
+        met.append((everything, searched.way(everything[-1])))
+
+    for limits in (AT_ONCE, COMPILED):
+        given = replace(plan(NaivePaymentsService, FAULTS[faults], limits), atomic=atomic)
+        start(given, SCENARIOS["pay-and-expire"], search)
+
+    arrays, compiled = met
+    assert len(arrays[0]) > 50
+    assert compiled == arrays
 
 
 def test_packing_anew_keeps_every_configuration() -> None:
@@ -163,7 +202,8 @@ def test_packing_anew_keeps_every_configuration() -> None:
 @settings(max_examples=50, deadline=None, derandomize=True, database=None)
 @given(st.lists(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2**64 - 1)), max_size=40), max_size=8))
 def test_a_set_of_many_knows_what_is_new(batches: list[list[tuple[int, int]]]) -> None:
-    seen, model = Seen(2), dict[tuple[int, int], int]()
+    seen, compiled, model = Seen(2), Seen(2), dict[tuple[int, int], int]()
+    compiled.walk = compilation().result(wait=True)
     for batch in batches:
         words = [np.array([pair[place] for pair in batch], np.uint64) for place in range(2)]
         fresh = [pair for pair in batch if pair not in model]
@@ -172,17 +212,41 @@ def test_a_set_of_many_knows_what_is_new(batches: list[list[tuple[int, int]]]) -
             assert model.setdefault(pair, int(number)) == number
         assert sorted(batch[row] for row in new) == sorted(set(fresh))
         assert [int(each) for each in seen.find(words)] == [model[pair] for pair in batch]
+        assert [each.tolist() for each in compiled.add(words)] == [numbers.tolist(), new.tolist()]
+        assert compiled.find(words).tolist() == numbers.tolist()
     assert seen.size == len(model)
     assert sorted(model.values()) == list(range(len(model)))
 
 
-def test_a_set_grows() -> None:
+def test_a_set_grows(strokes: Limits) -> None:
     seen, count = Seen(1), 200_000
+    seen.walk = compilation().result() if strokes is COMPILED else None
     for start_at in range(0, count, 50_000):
         seen.add([np.arange(start_at, start_at + 60_000, dtype=np.uint64)])
 
     assert seen.size == count + 10_000
     assert seen.find([np.array([0, count, count + 10_000], np.uint64)]).tolist() == [0, count, -1]
+
+
+# the compiler
+
+
+@pytest.mark.parametrize(
+    ("compiler", "warning"), [("", ""), ("no-such-compiler", "No such file"), ("false", "ended with 1")]
+)
+def test_without_a_compiler_a_search_goes_on_with_arrays(
+    compiler: str, warning: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CC", compiler)
+    compilation.cache_clear()
+    try:
+        with pytest.warns(RuntimeWarning, match=warning) if warning else nullcontext():
+            assert compilation().result(wait=True) is None
+        found = explore(plan(PaymentsService, Faults(), COMPILED), SCENARIOS["two-clicks"])
+    finally:
+        compilation.cache_clear()
+
+    assert found.complete
 
 
 # services that take effect at once
