@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from payments_lab.explore.growing import Growing, distinct
 from payments_lab.explore.machine import LONGEST_ALONE, Kind, Machine, Move
-from payments_lab.explore.packing import Packing, Words
+from payments_lab.explore.packing import WORD, Packing, Words
 from payments_lab.explore.search import Entry
 from payments_lab.explore.seen import Ints, Seen
 from payments_lab.explore.threads import Fate, Slot, Source, Thread
@@ -64,6 +64,8 @@ class Flow:
     ) -> None:
         self.machine = machine
         self.packing = packing
+        self._entry = entry
+        self._looks_at = looks_at
         self._bitten = bitten
         self.moves = Moves(packing)
         self._channels = [Channel(slot, packing, self.moves, entry, looks_at) for slot in machine.slots]
@@ -77,6 +79,16 @@ class Flow:
         self._walk = walk
         for channel in self._channels:
             channel.keys.walk = walk
+
+    def carried(self, packing: Packing) -> Flow:
+        """The same moves in other places: what was worked out is not forgotten."""
+        made = Flow(self.machine, packing, self._entry, self._looks_at, self._bitten)
+        made.moves = self.moves.carried(packing, sum(channel.known_moves for channel in self._channels))
+        known = {channel.slot: channel.carried(made.moves, self.packing, packing) for channel in self._channels}
+        made._channels = [known.get(channel.slot) or channel for channel in made._channels]
+        made.changes = {number: change.carried(packing) for number, change in self.changes.items()}
+        made.use(self._walk)
+        return made
 
     @property
     def learned(self) -> int:
@@ -228,6 +240,22 @@ class Moves:
         self._packing = packing
         self._adds = [Growing(np.uint64) for _ in range(packing.words)]
         self._sources: list[Growing] = []
+        self._changes = _Changes(Growing(np.int64), Growing(np.int64), Growing(np.int64))
+
+    def carried(self, packing: Packing, count: int) -> Moves:
+        """The first of them for another packing."""
+        made = Moves(packing)
+        made._sources = [_first(each, count) for each in self._sources]
+        some = int(np.searchsorted(self._changes.moves.array, count))
+        made._changes = _Changes(*(_first(each, some) for each in self._changes))
+        moves, fields, steps = (each.array for each in made._changes)
+        adds = [np.zeros(count, np.uint64) for _ in made._adds]
+        for field in distinct(fields):
+            rows, place = fields == field, packing.at(int(field))
+            adds[place.word][moves[rows]] += steps[rows].astype(np.uint64) << np.uint64(place.shift)
+        for words, add in zip(made._adds, adds, strict=True):
+            words.extend(add)
+        return made
 
     def __len__(self) -> int:
         return len(self._adds[0])
@@ -244,13 +272,33 @@ class Moves:
         return [*self.adds, *self.sources]
 
     def add(self, state: int, move: Move) -> None:
-        for words, add in zip(self._adds, self._packing.difference(state, state + move.add), strict=True):
-            words.append(add)
+        number, adds = len(self), [0] * len(self._adds)
+        for field, step in self._packing.changes(state, state + move.add):
+            place = self._packing.at(field)
+            adds[place.word] += step << place.shift
+            for column, value in zip(self._changes, (number, field, step), strict=True):
+                column.append(value)
+        for words, add in zip(self._adds, adds, strict=True):
+            words.append(add % (1 << WORD))
         while len(self._sources) < len(move.spawns):
             self._sources.append(Growing(np.int64))
             self._sources[-1].extend([NONE] * (len(self) - 1))
         for place, sources in enumerate(self._sources):
             sources.append(move.spawns[place].number if place < len(move.spawns) else NONE)
+
+
+class _Changes(NamedTuple):
+    """Which move changes which field, by where the machine has it, and by how much; the moves in their order."""
+
+    moves: Growing
+    fields: Growing
+    steps: Growing
+
+
+def _first(growing: Growing, count: int) -> Growing:
+    made = Growing(growing.array.dtype)
+    made.extend(growing.array[:count])
+    return made
 
 
 class Channel:
@@ -275,6 +323,20 @@ class Channel:
         self.starts = Growing(np.int64)
         self.counts = Growing(np.int64)
         self.onwards = Growing(np.int64)
+
+    @property
+    def known_moves(self) -> int:
+        return int(self.counts.array.sum())
+
+    def carried(self, moves: Moves, before: Packing, packing: Packing) -> Channel:
+        """What is known, for another packing."""
+        made = Channel(self.slot, packing, moves, self._entry, self._looks_at)
+        made._entries, made.starts, made.counts, made.onwards = self._entries, self.starts, self.counts, self.onwards
+        if self._entries:
+            made._know_values(len(self.masks[0]) - 1)
+            *cut, values = (word[: len(self._entries)] for word in self.keys.words)
+            made.keys.renew([*packing.surroundings_from(before, cut), values])
+        return made
 
     def arrays(self) -> list[NDArray[Any]]:
         """All that is known, as it lies in memory."""
@@ -340,6 +402,11 @@ class Changed:
         self.place = packing.of(slot)
         self.learned = 0
         self.known = Growing(np.int64)
+
+    def carried(self, packing: Packing) -> Changed:
+        made = Changed(packing, self._slot, self._changed)
+        made.known, made.learned = self.known, self.learned
+        return made
 
     def apply(self, words: Words, rows: Ints) -> None:
         """Change the slot in some of the configurations, in place."""

@@ -38,7 +38,7 @@ class Place(NamedTuple):
 class Packing:
     """The places of all fields of a machine, as far as they are known now.
 
-    ``surroundings`` is how many of the words hold what is no thread.
+    ``surroundings`` is how many of the words hold what is no thread, which are the first ``around`` of the fields.
     """
 
     def __init__(self, machine: Machine) -> None:
@@ -46,8 +46,9 @@ class Packing:
         surroundings = machine.surrounding_fields()
         self.fields: list[Field] = [*surroundings, *machine.slots]
         held: list[list[tuple[Field, int]]] = []
+        self.around = len(surroundings)
         for number, field in enumerate(self.fields):
-            if number == len(surroundings):
+            if number == self.around:
                 self.surroundings = len(held)
             _put(held, field, machine.count_values(field))
         self.words = len(held)
@@ -108,20 +109,23 @@ class Packing:
         known[bits] = found
         return found
 
-    def difference(self, before: int, after: int) -> list[int]:
-        """What to add to each word, modulo 2**64, to turn one configuration of the machine into another."""
-        found = [0] * self.words
+    def changes(self, before: int, after: int) -> list[tuple[int, int]]:
+        """Which fields differ in two configurations of the machine, by where they begin in them, and by how much."""
+        found: list[tuple[int, int]] = []
         changed = before ^ after
         while changed:
             field = self._at.get((changed & -changed).bit_length() - 1)
             if field is None:
                 raise Narrow("a slot that was not there when this was made")
             changed &= ~(field.mask << field.shift)
-            place = self.of(field)
             value = field.of(after)
-            self.check(place, value)
-            found[place.word] += (value - field.of(before)) << place.shift
-        return [each % (1 << WORD) for each in found]
+            self.check(self.of(field), value)
+            found.append((field.shift, value - field.of(before)))
+        return found
+
+    def at(self, shift: int) -> Place:
+        """Where the field stands that begins at this bit in the machine's configurations."""
+        return self._places[shift]
 
     def mask(self, bits: int) -> list[int]:
         """The same bits of the surroundings in the first words as those in ``bits`` of the machine's."""
@@ -137,8 +141,15 @@ class Packing:
 
     def moved_from(self, other: Packing, words: Words) -> Words:
         """What ``other`` has packed, in the places of this one."""
-        made = [np.zeros(len(words[0]), np.uint64) for _ in range(self.words)]
-        for field in other.fields:
+        return self._moved(other, words, other.fields, self.words)
+
+    def surroundings_from(self, other: Packing, words: Words) -> Words:
+        """The same for the first words alone, and what is no thread in them."""
+        return self._moved(other, words, other.fields[: other.around], self.surroundings)
+
+    def _moved(self, other: Packing, words: Words, fields: list[Field], width: int) -> Words:
+        made = [np.zeros(len(words[0]), np.uint64) for _ in range(width)]
+        for field in fields:
             place = self.of(field)
             made[place.word] |= other.get(words, field).astype(np.uint64) << np.uint64(place.shift)
         return made

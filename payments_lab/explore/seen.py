@@ -21,7 +21,9 @@ Ints = NDArray[np.int64]
 
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 _HALF = np.uint64(32)
-SMALLEST = 1 << 12
+SMALLEST = 1 << 9
+# Room that is not used yet is free until there are so many.
+LARGE = 1 << 22
 
 
 class Seen:
@@ -109,7 +111,8 @@ class Seen:
         """Room for so many more."""
         needed = self.size + count
         if needed > len(self.rows):
-            self.rows = with_room(self.rows[: self.size], max(needed, 2 * len(self.rows)))
+            more = 4 if len(self.rows) < LARGE else 2
+            self.rows = with_room(self.rows[: self.size], max(needed, more * len(self.rows)))
         if 2 * needed > len(self.table):
             size = len(self.table)
             while 2 * needed > size:

@@ -58,8 +58,10 @@ class Strokes:
         self._ends: list[int] = []
         self._edges: dict[int, list[tuple[Short, Short]]] | None = {}
         self._edge_count = 0
-        self._packing, self._flow, self._met = self._pack()
-        self._seen = Seen(self._packing.words)
+        self._packing = packing = Packing(self._machine)
+        self._flow = Flow(self._machine, packing, walker.entry, walker.looks_at, walker.bitten)
+        self._engines = self._mask_of_engines()
+        self._seen, self._met = Seen(packing.words), Seen(packing.surroundings)
 
     def __len__(self) -> int:
         return self._seen.size
@@ -218,20 +220,16 @@ class Strokes:
 
     # packing
 
-    def _pack(self) -> tuple[Packing, Flow, Seen]:
-        walker, machine = self._walker, self._machine
-        packing = Packing(machine)
-        flow = Flow(machine, packing, walker.entry, walker.looks_at, walker.bitten)
-        met = Seen(packing.surroundings)
-        met.walk = self._walk
-        flow.use(self._walk)
-        self._engines = [np.uint64(mask) for mask in packing.mask(machine.engine_bits)]
-        return packing, flow, met
-
     def _pack_anew(self) -> None:
         before = self._packing
-        self._packing, self._flow, self._met = self._pack()
-        self._seen.renew(self._packing.moved_from(before, self._seen.words))
+        self._packing = packing = Packing(self._machine)
+        self._flow = self._flow.carried(packing)
+        self._engines = self._mask_of_engines()
+        self._seen.renew(packing.moved_from(before, self._seen.words))
+        self._met.renew(packing.surroundings_from(before, self._met.words))
+
+    def _mask_of_engines(self) -> list[np.uint64]:
+        return [np.uint64(mask) for mask in self._packing.mask(self._machine.engine_bits)]
 
     def _state(self, number: int) -> int:
         return self._packing.unpack(self._seen.rows[number].tolist())
