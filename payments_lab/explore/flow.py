@@ -83,9 +83,10 @@ class Flow:
     def carried(self, packing: Packing) -> Flow:
         """The same moves in other places: what was worked out is not forgotten."""
         made = Flow(self.machine, packing, self._entry, self._looks_at, self._bitten)
-        made.moves = self.moves.carried(packing, sum(channel.known_moves for channel in self._channels))
-        known = {channel.slot: channel.carried(made.moves, self.packing, packing) for channel in self._channels}
-        made._channels = [known.get(channel.slot) or channel for channel in made._channels]
+        moves = made.moves = self.moves.carried(packing, sum(channel.known_moves for channel in self._channels))
+        known = [channel.carried(moves, self.packing, packing) for channel in self._channels]
+        slots = self.machine.slots[len(known) :]
+        made._channels = [*known, *(Channel(slot, packing, moves, self._entry, self._looks_at) for slot in slots)]
         made.changes = {number: change.carried(packing) for number, change in self.changes.items()}
         made.use(self._walk)
         return made
