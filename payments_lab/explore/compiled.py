@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from payments_lab.explore.seen import Ints, Seen
 
 Short = NDArray[np.int32]
+Rows = NDArray[np.uint64]
 
 SOURCE = Path(__file__).with_name("walk.c")
 # Of so many rows what is not known is worked out before the others are looked at again: most need the same.
@@ -43,15 +44,15 @@ class Compilation:
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="payments-lab-")
         self._built = Path(self._folder.name, "walk.so")
-        self._walk: Walk | None = None
+        self._library: CDLL | None = None
         self._process = self._begin()
 
     def result(self, *, wait: bool = False) -> Walk | None:
-        """What was compiled. None as long as it takes, unless told to ``wait``, and where there is no compiler."""
+        """What was compiled, for one search. None while that takes, unless told to ``wait``, and without a compiler."""
         if self._process is not None and (wait or self._process.poll() is not None):
             self._end(self._process)
             self._process = None
-        return self._walk
+        return Walk(self._library) if self._library is not None else None
 
     def _begin(self) -> subprocess.Popen[str] | None:
         command = shlex.split(os.environ["CC"]) if "CC" in os.environ else _installed()
@@ -70,7 +71,7 @@ class Compilation:
             if process.returncode:
                 _warn(said.partition("\n")[0] or f"the compiler ended with {process.returncode}")
                 return
-            self._walk = Walk(CDLL(str(self._built)))
+            self._library = CDLL(str(self._built))
         except OSError as error:
             _warn(str(error))
         finally:
@@ -107,6 +108,7 @@ class _Channel(Structure):
     _fields_ = (
         ("width", c_int64),
         ("place", _Place),
+        ("waits", _Place),
         ("values", c_int64),
         ("masks", c_void_p),
         ("keys", _Set),
@@ -123,7 +125,7 @@ class _Channel(Structure):
 
 
 class Walk:
-    """The compiled functions, for arrays."""
+    """The compiled functions, for the arrays of one search."""
 
     def __init__(self, library: CDLL) -> None:
         self._seen_add = _function(library, "seen_add", 7)
@@ -132,7 +134,8 @@ class Walk:
         self._follow = _function(library, "follow", 9)
         self._rebuild = _function(library, "rebuild", 2)
         self._spread = _function(library, "spread", 6)
-        self._room = _Room()
+        self._rooms = (_Room(), _Room())
+        self._acting, self._gaps = np.empty(0, np.int64), np.empty(0, np.int64)
         self._common: _Common | None = None
         self._channels: dict[Channel, _Held] = {}
 
@@ -141,18 +144,17 @@ class Walk:
         count = len(words[0])
         seen.reserve(count)
         numbers, new, places = (np.empty(count, np.int64) for _ in range(3))
-        kept: list[Any] = []
-        columns = _columns(words, kept)
-        found = self._seen_add(byref(_set(seen, kept)), seen.size, columns, count, _at(numbers), _at(new), _at(places))
+        rows, kept = _side_by_side(words), list[Any]()
+        held = byref(_set(seen, kept))
+        found = self._seen_add(held, seen.size, _at(rows), count, _at(numbers), _at(new), _at(places))
         seen.size += found
         return numbers, new[:found]
 
     def find(self, seen: Seen, words: Words) -> Ints:
         """What :meth:`Seen.find` gives."""
         numbers = np.empty(len(words[0]), np.int64)
-        kept: list[Any] = []
-        columns = _columns(words, kept)
-        self._seen_find(byref(_set(seen, kept)), columns, len(numbers), _at(numbers))
+        rows, kept = _side_by_side(words), list[Any]()
+        self._seen_find(byref(_set(seen, kept)), _at(rows), len(numbers), _at(numbers))
         return numbers
 
     def rebuild(self, seen: Seen) -> None:
@@ -170,34 +172,38 @@ class Walk:
         self._spread(_at(ending), _at(stands), len(edges), origins, targets, _at(counts))
 
     def act(self, flow: Flow, words: Words, asked: Sequence[tuple[Channel, Ints | None]]) -> Acted:
-        """What follows configurations by what is in some slots; good until the next time.
+        """What follows configurations by what is in some slots; good until the time after next.
 
-        Of each slot those rows are asked that are given; without them all in which there is somebody in it.
+        Of each slot those rows are asked that are given; without them all in which somebody in it may act.
         """
-        self._room.empty(len(words))
+        self._rooms = self._rooms[::-1]
+        room = self._rooms[0]
+        room.empty(len(words))
         entered: list[tuple[Channel, Ints]] = []
+        states = _side_by_side(words)
         for channel, rows in asked:
-            entries = self._act(flow, channel, words, rows)
+            entries = self._act(flow, channel, states, rows, room)
             if len(entries):
                 entered.append((channel, entries))
-        return Acted(entered, *self._room.held())
+        return Acted(entered, *room.held())
 
-    def _act(self, flow: Flow, channel: Channel, words: Words, rows: Ints | None) -> Ints:
+    def _act(self, flow: Flow, channel: Channel, states: Rows, rows: Ints | None, room: _Room) -> Ints:
         """Put what follows into the room; the entries by which it does. What is not known yet is worked out."""
-        room, count = self._room, len(words[0]) if rows is None else len(rows)
-        acting, entries, gaps, said = (np.empty(size, np.int64) for size in (count, count, count, 2))
-        kept: list[Any] = []
-        columns, asked = _columns(words, kept), None if rows is None else _at(rows)
+        count = len(states) if rows is None else len(rows)
+        if len(self._acting) < count:
+            self._acting, self._gaps = np.empty(count, np.int64), np.empty(count, np.int64)
+        acting, gaps, entries, said = self._acting, self._gaps, np.empty(count, np.int64), np.empty(2, np.int64)
+        asked, words = None if rows is None else _at(rows), list(states.T)
         while True:
             known = byref(self._channel(flow, channel))
-            found = self._find_entries(known, columns, asked, count, _at(acting), _at(entries), _at(said))
+            found = self._find_entries(known, _at(states), asked, count, _at(acting), _at(entries), _at(said))
             missing, total = said.tolist()
             if missing:
                 flow.act_in(channel, words, acting[:found][entries[:found] < 0][:AT_A_TIME])
                 continue
             made, origins = room.reserve(total)
             followed = self._follow(
-                known, columns, _at(acting), _at(entries), found, made, origins, _at(gaps), _at(said)
+                known, _at(states), _at(acting), _at(entries), found, made, origins, _at(gaps), _at(said)
             )
             if not said[0]:
                 room.size += followed
@@ -221,9 +227,9 @@ class _Common:
     def __init__(self, flow: Flow) -> None:
         self._flow = flow
         self._learned = flow.learned
-        self._arrays = _bases(flow.moves.arrays())
+        self._moves = len(flow.moves)
         self._kept: list[Any] = []
-        self.adds = _columns(flow.moves.adds, self._kept)
+        self.adds = np.stack(flow.moves.adds, axis=1)
         self.begun = _columns(flow.moves.sources, self._kept)
         self.width, self.beginnings = len(flow.moves.adds), len(flow.moves.sources)
         self.sources = (_Source * (max(flow.changes, default=-1) + 1))()
@@ -232,8 +238,7 @@ class _Common:
             self.sources[number] = _Source(_place(change.place), len(known), _kept(known, self._kept))
 
     def fits(self, flow: Flow) -> bool:
-        same = flow is self._flow and flow.learned == self._learned
-        return same and _are_same(_bases(flow.moves.arrays()), self._arrays)
+        return flow is self._flow and flow.learned == self._learned and len(flow.moves) == self._moves
 
 
 class _Held:
@@ -243,14 +248,16 @@ class _Held:
         self._arrays = _bases(channel.arrays())
         self._values = len(channel.masks[0])
         kept = self._kept = list[Any]((common,))
+        waits = flow.waits_for(channel.slot)
         self.made = _Channel(
             common.width,
             _place(flow.packing.of(channel.slot)),
+            _place(flow.packing.of(waits)) if waits is not None else _Place(0, 0, 0),
             self._values,
             addressof(_columns([mask.array for mask in channel.masks], kept)),
             _set(channel.keys, kept),
             *(_kept(each.array, kept) for each in (channel.starts, channel.counts, channel.onwards)),
-            addressof(common.adds),
+            _at(common.adds),
             common.beginnings,
             addressof(common.begun),
             len(common.sources),
@@ -276,25 +283,35 @@ class _Room:
 
     def __init__(self) -> None:
         self.size = 0
-        self._words: Words = []
+        self._rows: Rows = np.empty((0, 0), np.uint64)
         self._origins = np.empty(0, np.int64)
 
     def empty(self, width: int) -> None:
         self.size = 0
-        if len(self._words) != width:
-            self._words = [np.empty(len(self._origins), np.uint64) for _ in range(width)]
+        if self._rows.shape[1] != width:
+            self._rows = np.empty((len(self._origins), width), np.uint64)
 
-    def reserve(self, count: int) -> tuple[Any, int]:
-        """The addresses of the words, and of the origins, from which on there is room for so many more."""
+    def reserve(self, count: int) -> tuple[int, int]:
+        """The addresses of the rows, and of the origins, from which on there is room for so many more."""
         if self.size + count > len(self._origins):
             room = 2 * (self.size + count)
-            self._words = [with_room(word[: self.size], room) for word in self._words]
+            self._rows = with_room(self._rows[: self.size], room)
             self._origins = with_room(self._origins[: self.size], room)
-        kept: list[Any] = []
-        return _columns([word[self.size :] for word in self._words], kept), _at(self._origins[self.size :])
+        return _at(self._rows[self.size :]), _at(self._origins[self.size :])
 
     def held(self) -> tuple[Words, Ints]:
-        return [word[: self.size] for word in self._words], self._origins[: self.size]
+        return list(self._rows[: self.size].T), self._origins[: self.size]
+
+
+def _side_by_side(words: Words) -> Rows:
+    """Configurations with their words side by side: as they lie in memory, where they do already."""
+    base = words[0].base
+    if base is not None and base.ndim == 2 and base.shape[1] == len(words) and base.flags.c_contiguous:
+        first, step = base.ctypes.data, words[0].itemsize
+        places = [first + number * step for number in range(len(words))]
+        if [word.ctypes.data for word in words] == places and words[0].strides == (base.strides[0],):
+            return base[: len(words[0])]
+    return np.stack(words, axis=1)
 
 
 def _function(library: CDLL, name: str, arguments: int) -> Any:

@@ -6,7 +6,7 @@ first words, and the value of the slot make a key; each key is worked out once, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -102,8 +102,7 @@ class Flow:
         Narrow when the packing has no room for what was worked out; nothing has happened then.
         """
         here = self._surroundings.of(words)
-        asked = [(channel, self._asked(channel.slot, words, here)) for channel in self._channels]
-        acted = self._walk.act(self, words, asked) if self._walk is not None else self._act(words, asked)
+        acted = self._act(words, here)
         bites = [partial(channel.count, entries) for channel, entries in acted.entered]
         found, rows = [acted.words], [acted.origins]
         passing = np.flatnonzero(here.passes)
@@ -127,26 +126,39 @@ class Flow:
         together = [np.concatenate(parts) for parts in zip(*found, strict=True)]
         return Followed(together, np.concatenate(rows), resting)
 
-    def _asked(self, slot: Slot, words: Words, here: _Here) -> Ints | None:
-        """The rows in which there is something to do in a slot; None where that is so whenever somebody is in it."""
+    def waits_for(self, slot: Slot) -> Slot | None:
+        """Where nobody may be, so that those in a slot may act: their service recovers first."""
         machine = self.machine
-        ticks = machine.tick is not None and slot is machine.tick.slot
-        waits = machine.faults.recovers_first and slot.service in machine.recoveries
-        if not ticks and not waits:
+        if not machine.faults.recovers_first or slot.service not in machine.recoveries:
             return None
+        recovery = machine.recoveries[slot.service].slot
+        return recovery if slot is not recovery else None
+
+    def _ticks(self, slot: Slot) -> bool:
+        """Whether there is something to do in a slot although nobody is in it, once no time is left."""
+        return self.machine.tick is not None and slot is self.machine.tick.slot
+
+    def _acting(self, slot: Slot, words: Words, here: _Here) -> Ints:
+        """The rows in which there is something to do in a slot."""
         acts = self.packing.get(words, slot) != 0
-        if ticks:
+        if self._ticks(slot):
             acts |= here.is_last
-        if waits and slot is not (recovery := machine.recoveries[slot.service].slot):
-            acts &= self.packing.get(words, recovery) == 0
+        waits = self.waits_for(slot)
+        if waits is not None:
+            acts &= self.packing.get(words, waits) == 0
         return np.flatnonzero(acts)
 
-    def _act(self, words: Words, asked: Sequence[tuple[Channel, Ints | None]]) -> Acted:
+    def _act(self, words: Words, here: _Here) -> Acted:
         """What follows configurations by what is in the slots."""
+        if self._walk is not None:
+            ticking = [
+                self._acting(each.slot, words, here) if self._ticks(each.slot) else None for each in self._channels
+            ]
+            return self._walk.act(self, words, list(zip(self._channels, ticking, strict=True)))
         entered: list[tuple[Channel, Ints]] = []
         found, origins = [[word[:0] for word in words]], [np.zeros(0, np.int64)]
-        for channel, rows in asked:
-            acting = np.flatnonzero(self.packing.get(words, channel.slot)) if rows is None else rows
+        for channel in self._channels:
+            acting = self._acting(channel.slot, words, here)
             if not len(acting):
                 continue
             entries, made, begun = self.act_in(channel, words, acting)
@@ -268,9 +280,6 @@ class Moves:
     @property
     def sources(self) -> list[NDArray[Any]]:
         return [each.array for each in self._sources]
-
-    def arrays(self) -> list[NDArray[Any]]:
-        return [*self.adds, *self.sources]
 
     def add(self, state: int, move: Move) -> None:
         number, adds = len(self), [0] * len(self._adds)

@@ -57,6 +57,7 @@ class Packing:
         }
         self._pieces: list[dict[int, int]] = [{} for _ in range(self.words * WORD // PIECE)]
         self._at = {field.shift + bit: field for field in self.fields for bit in range(field.width)}
+        self._masks: dict[int, list[int]] = {}
         self._outside = ~sum(field.mask << field.shift for field in self.fields)
 
     def of(self, field: Field) -> Place:
@@ -129,11 +130,16 @@ class Packing:
 
     def mask(self, bits: int) -> list[int]:
         """The same bits of the surroundings in the first words as those in ``bits`` of the machine's."""
-        found = [0] * self.surroundings
-        for field in self._machine.surrounding_fields():
-            place = self.of(field)
-            found[place.word] |= (bits >> field.shift & field.mask & place.mask) << place.shift
-        return found
+        surroundings = self._machine.surrounding_fields()
+        bits &= sum(field.mask << field.shift for field in surroundings)
+        known = self._masks.get(bits)
+        if known is None:
+            known = [0] * self.surroundings
+            for field in surroundings:
+                place = self.of(field)
+                known[place.word] |= (bits >> field.shift & field.mask & place.mask) << place.shift
+            self._masks[bits] = known
+        return known
 
     def check(self, place: Place, value: int) -> None:
         if value > place.mask:

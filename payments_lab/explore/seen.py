@@ -39,7 +39,8 @@ class Seen:
         self.walk: Walk | None = None
 
     def __getitem__(self, numbers: Ints) -> Words:
-        return list(np.ascontiguousarray(self.rows[numbers].T))
+        rows = self.rows[numbers]
+        return list(rows.T if self.walk is not None else np.ascontiguousarray(rows.T))
 
     @property
     def words(self) -> Words:

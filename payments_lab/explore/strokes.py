@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,16 @@ class Walker(Protocol):
     def is_over(self) -> bool: ...
 
 
+class _Stroke(NamedTuple):
+    """Configurations that were followed up: what follows, from which rows, those after which nothing does."""
+
+    numbers: Ints
+    words: Words
+    origins: Ints
+    ended: Ints
+    adding: Future[tuple[Ints, Ints]]
+
+
 class Strokes:
     """All configurations from the root on, by number; each with the number of the one from which it was first reached.
 
@@ -51,6 +62,7 @@ class Strokes:
         self.frontier = 0
         self._walker = walker
         self._walk: Walk | None = None
+        self._worker: ThreadPoolExecutor | None = None
         self._machine = walker.machine
         self._ranks: list[int] = []
         self._parents = Growing(np.int32)
@@ -74,11 +86,15 @@ class Strokes:
         self._stands.extend([0])
         layers = {walker.rank(root): [np.zeros(1, np.int64)]}
         over = False
-        while layers and not over:
-            rank = min(layers)
-            level = self._uncovered(np.concatenate(layers.pop(rank)))
-            while len(level) and not over:
-                level, over = self._expand(level, rank, layers)
+        try:
+            while layers and not over:
+                rank = min(layers)
+                level = self._uncovered(np.concatenate(layers.pop(rank)))
+                while len(level) and not over:
+                    level, over = self._expand(level, rank, layers)
+        finally:
+            if self._worker is not None:
+                self._worker.shutdown()
 
     def way(self, state: int) -> list[int]:
         """The configurations from the root to ``state``. LookupError for one that was not met."""
@@ -115,9 +131,7 @@ class Strokes:
     def _expand(self, level: Ints, rank: int, layers: dict[int, list[Ints]]) -> tuple[Ints, bool]:
         """The next level of those with the same number of faults; others are put into their layers."""
         found: list[Ints] = []
-        for start in range(0, len(level), STROKE):
-            self._speed_up()
-            new = self._stroke(level[start : start + STROKE], rank)
+        for start, new in self._strokes(level, rank):
             ranks = self._ranks_of(self._environments(new))
             for each in np.unique(ranks):
                 (found if each == rank else layers.setdefault(int(each), [])).append(new[ranks == each])
@@ -126,21 +140,48 @@ class Strokes:
                 return level[:0], True
         return self._uncovered(np.concatenate(found)) if found else level[:0], False
 
+    def _strokes(self, level: Ints, rank: int) -> Iterator[tuple[int, Ints]]:
+        """The numbers of those that are new, stroke by stroke. One is followed up while those of the last are added."""
+        last: _Stroke | None = None
+        for start in range(0, len(level), STROKE):
+            self._speed_up()
+            numbers = level[start : start + STROKE]
+            while True:
+                try:
+                    followed = self._follow(numbers)
+                    break
+                except Narrow:
+                    if last is not None:
+                        yield start, self._take_in(last, rank)
+                        last = None
+                    self._pack_anew()
+            if last is not None:
+                last.adding.result()
+            before, last = last, _Stroke(numbers, *followed, self._add(followed[0]))
+            if before is not None:
+                yield start, self._take_in(before, rank)
+        if last is not None:
+            yield len(level), self._take_in(last, rank)
+
+    def _add(self, words: Words) -> Future[tuple[Ints, Ints]]:
+        """Add configurations to those that are known, beside all else where that is compiled."""
+        if self._worker is not None:
+            return self._worker.submit(self._seen.add, words)
+        added: Future[tuple[Ints, Ints]] = Future()
+        added.set_result(self._seen.add(words))
+        return added
+
     def _speed_up(self) -> None:
         """Let a compiler help with what has grown large."""
         if self._walk is None and self._seen.size > self._walker.limits.compiled:
             self._walk = self._seen.walk = self._met.walk = compilation().result()
             self._flow.use(self._walk)
+            self._worker = ThreadPoolExecutor(1) if self._walk is not None else None
 
-    def _stroke(self, numbers: Ints, rank: int) -> Ints:
-        """Follow some configurations of a rank up; the numbers of those that are new."""
-        while True:
-            try:
-                words, origins, ended = self._follow(numbers)
-                break
-            except Narrow:
-                self._pack_anew()
-        targets, new = self._seen.add(words)
+    def _take_in(self, stroke: _Stroke, rank: int) -> Ints:
+        """Keep what came of a stroke; the numbers of those that are new."""
+        numbers, words, origins, ended, adding = stroke
+        targets, new = adding.result()
         self._parents.extend(numbers[origins[new]])
         self._stands.extend(targets[new])
         self.states += len(numbers)
@@ -182,8 +223,8 @@ class Strokes:
         if not len(words[0]):
             return
         _, new = self._met.add([word & mask for word, mask in zip(words, self._engines, strict=False)])
-        for row in new:
-            self._walker.look(self._packing.unpack(int(word[row]) for word in words))
+        for each in np.stack([word[new] for word in words], axis=1).tolist():
+            self._walker.look(self._packing.unpack(each))
 
     # faults
 

@@ -1,7 +1,7 @@
 /* Walking a large graph, compiled: what seen.py and flow.py do with whole arrays, row by row. Every function gives
    exactly what its counterpart there gives, in the same order, so that a story does not hang on the compiler.
 
-   words[w][n] is the w-th word of the n-th configuration. A table holds the number of a configuration plus one, 0 where
+   The words of a configuration stand side by side, and so do the configurations. A table holds the number of a configuration plus one, 0 where
    it is free, and is looked through from the place that the hash gives onward. */
 
 #include <stdint.h>
@@ -10,13 +10,14 @@
 #define MOST_WORDS 64
 #define AHEAD 12
 
-typedef uint64_t *const *words_t;
+typedef const uint64_t *rows_t;
+typedef const uint64_t *const *columns_t;
 
 typedef struct {
     int64_t width;
     uint64_t mask;
     int32_t *table;
-    uint64_t *rows;         /* the words of each configuration side by side */
+    uint64_t *rows;
 } set_t;
 
 /* Where a field stands: in which word, from which bit on, and the mask of its values. */
@@ -37,13 +38,14 @@ typedef struct {
 typedef struct {
     int64_t width;          /* words of a configuration */
     place_t place;
+    place_t waits;          /* where nobody may be, for those in the slot to begin */
     int64_t values;         /* of the slot, whose masks are known */
-    words_t masks;          /* what is looked at of the surroundings, by value of the slot */
+    columns_t masks;         /* what is looked at of the surroundings, by value of the slot */
     set_t keys;             /* that, and the value of the slot */
     const int64_t *starts;  /* of each entry: its first move, */
     const int64_t *counts;  /* how many there are, */
     const int64_t *onward;  /* and the one with which it goes on by itself */
-    words_t adds;           /* of each move */
+    rows_t adds;            /* of each move */
     int64_t beginnings;     /* sources that a move may begin, at most, */
     int64_t *const *begun;  /* of each move */
     int64_t sources;
@@ -69,29 +71,22 @@ INLINE uint64_t mixed(uint64_t so_far, uint64_t word) {
     return so_far ^ so_far >> 32;
 }
 
-INLINE uint64_t hash_of(words_t words, int64_t width, int64_t row) {
+INLINE uint64_t hash_of(const uint64_t *row, int64_t width) {
     uint64_t found = 0;
-    for (int64_t w = 0; w < width; w++) found = mixed(found, words[w][row]);
+    for (int64_t w = 0; w < width; w++) found = mixed(found, row[w]);
     return found;
 }
 
-INLINE int are_same(words_t words, int64_t row, int64_t other, int64_t width) {
+INLINE int are_same(const uint64_t *one, const uint64_t *other, int64_t width) {
     for (int64_t w = 0; w < width; w++)
-        if (words[w][row] != words[w][other]) return 0;
-    return 1;
-}
-
-INLINE int is_held(const set_t *set, int64_t number, words_t words, int64_t row, int64_t width) {
-    const uint64_t *held = set->rows + number * width;
-    for (int64_t w = 0; w < width; w++)
-        if (held[w] != words[w][row]) return 0;
+        if (one[w] != other[w]) return 0;
     return 1;
 }
 
 /* Seen.add: of several that are alike the last one counts; `base` is how many there were. Returns how many are new. */
-INLINE int64_t add(int64_t width, const set_t *set, int64_t base, words_t words, int64_t count, int64_t *numbers,
+INLINE int64_t add(int64_t width, const set_t *set, int64_t base, rows_t rows, int64_t count, int64_t *numbers,
                    int64_t *new, int64_t *places) {
-    for (int64_t row = 0; row < count; row++) places[row] = hash_of(words, width, row) & set->mask;
+    for (int64_t row = 0; row < count; row++) places[row] = hash_of(rows + row * width, width) & set->mask;
     for (int64_t row = count - 1; row >= 0; row--) {
         if (row >= AHEAD) __builtin_prefetch(&set->table[places[row - AHEAD]], 1);
         if (row >= AHEAD / 2) {
@@ -106,11 +101,11 @@ INLINE int64_t add(int64_t width, const set_t *set, int64_t base, words_t words,
                 places[row] = at;
                 break;
             }
-            if (held > 0 && is_held(set, held - 1, words, row, width)) {
+            if (held > 0 && are_same(set->rows + (held - 1) * width, rows + row * width, width)) {
                 numbers[row] = held - 1;
                 break;
             }
-            if (held < 0 && are_same(words, -(int64_t)held - 1, row, width)) {
+            if (held < 0 && are_same(rows + (-(int64_t)held - 1) * width, rows + row * width, width)) {
                 numbers[row] = (int64_t)held - 1;
                 break;
             }
@@ -120,7 +115,7 @@ INLINE int64_t add(int64_t width, const set_t *set, int64_t base, words_t words,
     for (int64_t row = 0; row < count; row++) {
         if (numbers[row] != NONE) continue;
         numbers[row] = base + found;
-        for (int64_t w = 0; w < width; w++) set->rows[(base + found) * width + w] = words[w][row];
+        for (int64_t w = 0; w < width; w++) set->rows[(base + found) * width + w] = rows[row * width + w];
         set->table[places[row]] = (int32_t)(base + found) + 1;
         new[found++] = row;
     }
@@ -129,9 +124,9 @@ INLINE int64_t add(int64_t width, const set_t *set, int64_t base, words_t words,
     return found;
 }
 
-int64_t seen_add(const set_t *set, int64_t base, words_t words, int64_t count, int64_t *numbers, int64_t *new,
+int64_t seen_add(const set_t *set, int64_t base, rows_t rows, int64_t count, int64_t *numbers, int64_t *new,
                  int64_t *places) {
-#define ADD(width) add(width, set, base, words, count, numbers, new, places)
+#define ADD(width) add(width, set, base, rows, count, numbers, new, places)
     BY_WIDTH(set->width, ADD)
 }
 
@@ -146,23 +141,21 @@ void rebuild(const set_t *set, int64_t count) {
             set->table[at] = (int32_t)(row - AHEAD) + 1;
         }
         if (row < count) {
-            uint64_t hash = 0;
-            for (int64_t w = 0; w < set->width; w++) hash = mixed(hash, set->rows[row * set->width + w]);
-            *place = hash & set->mask;
+            *place = hash_of(set->rows + row * set->width, set->width) & set->mask;
             __builtin_prefetch(&set->table[*place], 1);
         }
     }
 }
 
 /* Seen.find: NONE for those that are not there. */
-void seen_find(const set_t *set, words_t words, int64_t count, int64_t *numbers) {
-    for (int64_t row = 0; row < count; row++) numbers[row] = hash_of(words, set->width, row) & set->mask;
+void seen_find(const set_t *set, rows_t rows, int64_t count, int64_t *numbers) {
+    for (int64_t row = 0; row < count; row++) numbers[row] = hash_of(rows + row * set->width, set->width) & set->mask;
     for (int64_t row = 0; row < count; row++) {
         if (row + AHEAD < count) __builtin_prefetch(&set->table[numbers[row + AHEAD]]);
         uint64_t at = numbers[row];
         numbers[row] = NONE;
         for (; set->table[at] != 0; at = (at + 1) & set->mask)
-            if (is_held(set, set->table[at] - 1, words, row, set->width)) {
+            if (are_same(set->rows + (set->table[at] - 1) * set->width, rows + row * set->width, set->width)) {
                 numbers[row] = set->table[at] - 1;
                 break;
             }
@@ -185,25 +178,23 @@ INLINE int64_t entry_of(int64_t around, const channel_t *channel, const uint64_t
     key[around] = value;
     hash = mixed(hash, value);
     for (uint64_t at = hash & keys->mask; keys->table[at] != 0; at = (at + 1) & keys->mask) {
-        int64_t number = keys->table[at] - 1, w = 0;
-        const uint64_t *held = keys->rows + number * (around + 1);
-        while (w <= around && held[w] == key[w]) w++;
-        if (w > around) return number;
+        int64_t number = keys->table[at] - 1;
+        if (are_same(keys->rows + number * (around + 1), key, around + 1)) return number;
     }
     return NONE;
 }
 
-/* Which of `count` configurations act in a slot, and by which entries; those of `rows`, where it is given. Returns how
-   many act; `said` is how many of them have no entry, and how many moves the others have. */
-INLINE int64_t find(int64_t around, const channel_t *channel, words_t words, const int64_t *rows, int64_t count,
+/* Which of `count` configurations act in a slot, and by which entries; those of `rows`, where it is given, else where
+   somebody is in it and may begin. Returns how many act; `said` is how many of them have no entry, and how many moves
+   the others have. */
+INLINE int64_t find(int64_t around, const channel_t *channel, rows_t states, const int64_t *rows, int64_t count,
                     int64_t *acting, int64_t *entries, int64_t *said) {
-    uint64_t state[MOST_WORDS];
     int64_t found = 0, missing = 0, total = 0;
     for (int64_t number = 0; number < count; number++) {
         int64_t row = rows ? rows[number] : number;
-        uint64_t value = words[channel->place.word][row] >> channel->place.shift & channel->place.mask;
-        if (!rows && value == 0) continue;
-        for (int64_t w = 0; w < around; w++) state[w] = words[w][row];
+        const uint64_t *state = states + row * channel->width;
+        uint64_t value = value_at(&channel->place, state);
+        if (!rows && (value == 0 || value_at(&channel->waits, state) != 0)) continue;
         acting[found] = row;
         int64_t entry = entries[found++] = entry_of(around, channel, state, value);
         if (entry == NONE) missing++;
@@ -214,15 +205,15 @@ INLINE int64_t find(int64_t around, const channel_t *channel, words_t words, con
     return found;
 }
 
-int64_t find_entries(const channel_t *channel, words_t words, const int64_t *rows, int64_t count, int64_t *acting,
+int64_t find_entries(const channel_t *channel, rows_t states, const int64_t *rows, int64_t count, int64_t *acting,
                      int64_t *entries, int64_t *said) {
-#define FIND(around) find(around, channel, words, rows, count, acting, entries, said)
+#define FIND(around) find(around, channel, states, rows, count, acting, entries, said)
     BY_WIDTH(channel->keys.width - 1, FIND)
 }
 
 /* Take a move, in place; 0 if it begins something of which it is not known what it does to its slot. */
 INLINE int take(int64_t width, const channel_t *channel, uint64_t *state, int64_t move) {
-    for (int64_t w = 0; w < width; w++) state[w] += channel->adds[w][move];
+    for (int64_t w = 0; w < width; w++) state[w] += channel->adds[move * width + w];
     for (int64_t each = 0; each < channel->beginnings; each++) {
         int64_t number = channel->begun[each][move];
         if (number == NONE) continue;
@@ -250,26 +241,22 @@ INLINE int go_on(int64_t width, int64_t around, const channel_t *channel, uint64
 
 /* What follows `count` configurations that act by these entries, and the rows from which it does; returns how much.
    `gaps` are the rows of which something is not known yet, and `said` how many: then this is to be done anew. */
-INLINE int64_t move(int64_t width, int64_t around, const channel_t *channel, words_t words, const int64_t *acting,
-                    const int64_t *entries, int64_t count, words_t made, int64_t *origins, int64_t *gaps,
+INLINE int64_t move(int64_t width, int64_t around, const channel_t *channel, rows_t states, const int64_t *acting,
+                    const int64_t *entries, int64_t count, uint64_t *made, int64_t *origins, int64_t *gaps,
                     int64_t *said) {
-    uint64_t state[MOST_WORDS];
     int64_t found = 0, unknown = 0;
     for (int64_t number = 0; number < count; number++) {
         int64_t row = acting[number], first = channel->starts[entries[number]];
+        const uint64_t *before = states + row * width;
         for (int64_t move = first; move < first + channel->counts[entries[number]]; move++) {
-            for (int64_t w = 0; w < width; w++) state[w] = words[w][row];
+            uint64_t *state = made + found * width;
+            for (int64_t w = 0; w < width; w++) state[w] = before[w];
             if (!take(width, channel, state, move) ||
                 (channel->longest && !go_on(width, around, channel, state))) {
                 gaps[unknown++] = row;
                 break;
             }
-            if (channel->longest) {
-                int64_t w = 0;
-                while (w < width && state[w] == words[w][row]) w++;
-                if (w == width) continue;
-            }
-            for (int64_t w = 0; w < width; w++) made[w][found] = state[w];
+            if (channel->longest && are_same(before, state, width)) continue;
             origins[found++] = row;
         }
     }
@@ -277,10 +264,10 @@ INLINE int64_t move(int64_t width, int64_t around, const channel_t *channel, wor
     return found;
 }
 
-int64_t follow(const channel_t *channel, words_t words, const int64_t *acting, const int64_t *entries, int64_t count,
-               words_t made, int64_t *origins, int64_t *gaps, int64_t *said) {
+int64_t follow(const channel_t *channel, rows_t states, const int64_t *acting, const int64_t *entries, int64_t count,
+               uint64_t *made, int64_t *origins, int64_t *gaps, int64_t *said) {
     int64_t around = channel->keys.width - 1;
-#define MOVE(width) move(width, around, channel, words, acting, entries, count, made, origins, gaps, said)
+#define MOVE(width) move(width, around, channel, states, acting, entries, count, made, origins, gaps, said)
     BY_WIDTH(channel->width, MOVE)
 }
 
