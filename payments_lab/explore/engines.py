@@ -47,7 +47,7 @@ class Engine:
             known = self._effects[(operation, state)] = self._perform(state, wish)
         return known
 
-    def looks_at(self, wish: Wish) -> int:
+    def looks_at(self, operation: int, wish: Wish) -> int:
         """The bits of a state on which it hangs what an operation does: all of them."""
         return -1
 

@@ -10,7 +10,7 @@ from itertools import pairwise
 from payments_lab.explore.coroutines import Refused, under_control
 from payments_lab.explore.exercise import count_bites
 from payments_lab.explore.faults import Faults
-from payments_lab.explore.fields import Full
+from payments_lab.explore.fields import Crowded, Full
 from payments_lab.explore.invariants import Invariant
 from payments_lab.explore.judge import Breach, Judge
 from payments_lab.explore.machine import Learned, Machine, Relearn
@@ -102,6 +102,9 @@ def start(plan: Plan, scenario: Scenario, work: Callable[[Machine], None], learn
             continue
         except Full:
             learned.width += 2
+            continue
+        except Crowded as crowded:
+            learned.rooms[str(crowded)] *= 2
             continue
         return
 

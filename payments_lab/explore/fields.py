@@ -9,6 +9,10 @@ class Full(Exception):
     """A field needs more bits; the search begins anew with wider ones."""
 
 
+class Crowded(Exception):
+    """An engine, by its name, has more parts than there is room for; the search begins anew with more."""
+
+
 class Field:
     """Some bits of a configuration."""
 

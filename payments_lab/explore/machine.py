@@ -7,6 +7,7 @@ the few fields that it looks at, so it is worked out once for each of their valu
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -14,6 +15,7 @@ from functools import partial
 from typing import NamedTuple
 
 from payments_lab.explore.coroutines import PAUSE, Refused
+from payments_lab.explore.divided import DividedEngine
 from payments_lab.explore.faults import Faults
 from payments_lab.explore.fields import Field, Layout, pieces
 from payments_lab.explore.numbering import Numbers
@@ -70,7 +72,7 @@ class Learned:
     """What is known of the code under test before a search begins; it grows from one search to the next."""
 
     width: int = 12
-    messages: int = 16
+    rooms: defaultdict[str, int] = field(default_factory=lambda: defaultdict(lambda: 8, bus=16))
     names_ids: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
     remembers: set[str] = field(default_factory=set[str])
 
@@ -106,9 +108,15 @@ class Machine:
         self.environment = layout.field("environment", 12)
         self.environments: Numbers[Environment] = Numbers(Environment(0, 0, 0, 0))
         self.stream = world.stream
-        self.stream.digit = learned.width // 2
-        self.states = [layout.field(engine.name) for engine in self.engines if engine is not self.stream]
-        self.states.append(layout.field(self.stream.name, learned.messages * self.stream.digit))
+        self.states: list[Field] = []
+        self._digits: dict[int, list[Field]] = {}
+        for number, engine in enumerate(self.engines):
+            if isinstance(engine, DividedEngine):
+                engine.digit, engine.rooms = learned.width // 2, learned.rooms[engine.name]
+                self.states.append(layout.field(engine.name, engine.rooms * engine.digit))
+                self._digits[number] = pieces(self.states[number], engine.digit)
+            else:
+                self.states.append(layout.field(engine.name))
         self.services = tuple(world.services)
         self.mortal = tuple(name for name in faults.services if name in self.services)
         self.memories = {name: layout.field(f"memory of {name}") for name in self.services}
@@ -122,7 +130,6 @@ class Machine:
         self._queues: dict[str, Slot] = {}
         self._engine_of = {engine.name: number for number, engine in enumerate(self.engines)}
         self.bus = self._engine_of["bus"]
-        self._digits = pieces(self.states[self.bus], self.stream.digit)
         self.jobs = self._engine_of.get("expiration.redis", -1)
         self.nothing = self.tasks.answers.of(lambda: None)
         self.outcomes: Numbers[str] = Numbers()
@@ -204,8 +211,12 @@ class Machine:
         return tuple(engine.snapshot(place.of(state)) for engine, place in places)
 
     def surrounding_fields(self) -> list[Field]:
-        """What is no thread: the environment, the engines (the bus's digits apart), what the services remember."""
-        return [self.environment, *self.states[: self.bus], *self._digits[: self.stream.ids], *self.memories.values()]
+        """What is no thread: the environment, the engines (the parts that are known), what the services remember."""
+        engines: list[Field] = []
+        for number, engine in enumerate(self.engines):
+            divided = isinstance(engine, DividedEngine)
+            engines += self._digits[number][: engine.parts] if divided else [self.states[number]]
+        return [self.environment, *engines, *self.memories.values()]
 
     def count_values(self, field: Field) -> int:
         """How many values of a field are known so far."""
@@ -213,9 +224,9 @@ class Machine:
             return len(field.values)
         if field is self.environment:
             return len(self.environments)
-        if field in self._digits:
-            return self.stream.values_of(self._digits.index(field))
-        for engine, place in zip(self.engines, self.states, strict=True):
+        for number, (engine, place) in enumerate(zip(self.engines, self.states, strict=True)):
+            if isinstance(engine, DividedEngine) and field in self._digits[number]:
+                return engine.values_of(self._digits[number].index(field))
             if field is place:
                 return engine.count
         return next(self.tasks.memories[name].count for name, place in self.memories.items() if field is place)
@@ -405,11 +416,6 @@ class Machine:
         number = self._engine_at.get(node.operation)
         if number is None:
             number = self._engine_at[node.operation] = self._find_engine(node)
-            if number == self.bus:
-                self.stream.admit(self.tasks.wishes[node.operation].operation.arguments)
-                if self.stream.ids > self.learned.messages:
-                    self.learned.messages *= 2
-                    raise Relearn
         return number
 
     def asks(self, node: Node) -> int:
@@ -417,8 +423,8 @@ class Machine:
         number = self.engine_of(node) if node.operation >= 0 else -1
         if number < 0:
             return 0
-        place = self.states[number]
-        return (self.engines[number].looks_at(self.tasks.wishes[node.operation]) & place.mask) << place.shift
+        place, wish = self.states[number], self.tasks.wishes[node.operation]
+        return (self.engines[number].looks_at(node.operation, wish) & place.mask) << place.shift
 
     def ways(self, node: Node) -> list[int]:
         """The answers to what no engine is asked: nothing to a pause, and each strand where one is to be chosen."""

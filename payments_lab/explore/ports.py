@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from payments_lab.bus.protocol import BusError, ConsumerConfig, DeadLetter, Handler, PubAck, Subscription
@@ -23,7 +23,7 @@ class Message(NamedTuple):
 
 
 class ExploredBus:
-    """A stream as a resource: the set of what was published.
+    """A stream as a resource: the set of what was published, which is divided by message ids.
 
     It recognises a message id for ever, so a message published twice is kept once; a repetition that comes after a
     real stream has forgotten the id is a duplicate, of which the faults say how many there may be. ``PubAck.sequence``
@@ -55,10 +55,19 @@ class ExploredBus:
         """Nothing is in hand between two steps."""
 
     def snapshot(self) -> bytes:
-        return frozen(sorted(self._published.values()))
+        return json.dumps(sorted(self._published.values())).encode()
 
     def restore(self, snapshot: bytes) -> None:
         self._published = {message.message_id: message for message in published(snapshot)}
+
+    def divide(self, snapshot: bytes) -> dict[str, bytes]:
+        return {message.message_id: json.dumps(message).encode() for message in published(snapshot)}
+
+    def unite(self, parts: Mapping[str, bytes]) -> bytes:
+        return json.dumps(sorted(json.loads(part) for part in parts.values())).encode()
+
+    def concerns(self, operation: Operation) -> str:
+        return operation.arguments.message_id
 
     def _keep(self, message: Message) -> PubAck:
         check_publishable(message.subject, SUBJECTS)
@@ -68,11 +77,6 @@ class ExploredBus:
             return PubAck(0, duplicate=True)
         self._published[message.message_id] = message
         return PubAck(0)
-
-
-def frozen(messages: Sequence[Message]) -> bytes:
-    """The state of a bus that has kept these."""
-    return json.dumps(messages).encode()
 
 
 def published(snapshot: bytes) -> list[Message]:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from payments_lab.explore.coroutines import under_control
+from payments_lab.explore.divided import DividedEngine, Stream
 from payments_lab.explore.engines import Engine
 from payments_lab.explore.losing import lost_reply
 from payments_lab.explore.memory import Memory
@@ -16,7 +17,6 @@ from payments_lab.explore.ports import ExploredBus, ExploredDelivery, Message
 from payments_lab.explore.refusing import Refused
 from payments_lab.explore.scenario import Action, Pay, Scenario
 from payments_lab.explore.standing import Standing
-from payments_lab.explore.stream import Stream
 from payments_lab.explore.tasks import NamingPort, Script, Tasks, TimePort
 from payments_lab.ports import LabClock, Resource
 from payments_lab.ports.clock import LAB_EPOCH
@@ -91,15 +91,12 @@ class World:
         memories = {name: Memory(service, ports) for name, service in self.services.items()}
         shared = _reachable([*self.services.values(), *ports])
         self.tasks = Tasks(self.clock, self.ids, memories, Standing(shared), merge=merge)
-        resources: dict[str, Resource] = {
-            **self.collections,
-            **jobs,
-            self.stripe.name: self.stripe,
-        }
+        resources: dict[str, Resource] = {**jobs, self.stripe.name: self.stripe}
         self._hearers: dict[str, list[str]] = {}
         answers = self.tasks.answers
         self.stream = Stream(self.bus, answers, lost_reply(self.bus.name))
         self.engines = [
+            *(DividedEngine(name, each, answers, lost_reply(name)) for name, each in self.collections.items()),
             *(Engine(name, resource, answers, lost_reply(name)) for name, resource in resources.items()),
             self.stream,
         ]

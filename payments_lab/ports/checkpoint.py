@@ -8,7 +8,7 @@ deed is done at once. A scheduler in charge (the explorer) decides when, and whe
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -42,6 +42,18 @@ class Resource(Protocol):
     def name(self) -> str: ...
     def snapshot(self) -> bytes: ...
     def restore(self, snapshot: bytes) -> None: ...
+
+
+class Divided(Resource, Protocol):
+    """A resource that is made of parts, as a collection is of documents, so that what concerns one is known apart.
+
+    What an operation that ``concerns`` a part returns, and does to it, hangs on that part alone, and it changes no
+    other. None: on anything. ``unite`` gives the snapshot of what ``divide`` makes of one.
+    """
+
+    def divide(self, snapshot: bytes) -> dict[str, bytes]: ...
+    def unite(self, parts: Mapping[str, bytes]) -> bytes: ...
+    def concerns(self, operation: Operation) -> str | None: ...
 
 
 class Scheduler(Protocol):

@@ -22,6 +22,9 @@ PYMONGO = {
 }
 
 
+_OF_ONE = PYMONGO - {"create_index", "insert_many"}
+
+
 class EmbeddedDatabase:
     """A database that lives in this process: ``database["orders"]`` is a collection.
 
@@ -168,16 +171,35 @@ class EmbeddedCollection:
         return bson.encode({"documents": [dict(sorted(document.items())) for document in self.documents()]})
 
     def restore(self, snapshot: bytes) -> None:
-        import bson
-        from bson.codec_options import CodecOptions
-
         self._collection.delete_many({})
-        codec: CodecOptions[Document] = CodecOptions(tz_aware=True)
-        # bson's own annotations leave the array's type open
-        decoded = bson.decode(snapshot, codec)  # pyright: ignore[reportUnknownMemberType]
-        documents: list[Document] = decoded["documents"]
+        documents = _decoded(snapshot)
         if documents:
             self._collection.insert_many(documents)
+
+    def divide(self, snapshot: bytes) -> dict[str, bytes]:
+        import bson
+
+        return {repr(each["_id"]): bson.encode(each) for each in _decoded(snapshot)}
+
+    def unite(self, parts: Mapping[str, bytes]) -> bytes:
+        import bson
+        from bson.raw_bson import RawBSONDocument
+
+        documents = [RawBSONDocument(part) for part in parts.values()]
+        return bson.encode({"documents": sorted(documents, key=lambda document: str(document["_id"]))})
+
+    def concerns(self, operation: Operation) -> str | None:
+        """The document with the ``_id`` that an operation names, unless a unique index makes them meet."""
+        if operation.verb not in _OF_ONE or (operation.writes and self._is_unique):
+            return None
+        arguments: Any = operation.arguments
+        wanted = cast("Filter | None", arguments[0] if isinstance(arguments, tuple) else arguments)
+        named = (wanted or {}).get("_id")
+        return repr(named) if type(named).__name__ in ("str", "ObjectId") else None
+
+    @property
+    def _is_unique(self) -> bool:
+        return any(index.get("unique") for index in self._collection.index_information().values())
 
     def _identify(self, document: Document) -> None:
         """Give a new document an id where it has none, as PyMongo's driver does."""
@@ -235,6 +257,16 @@ class EmbeddedCursor:
     async def __aiter__(self) -> AsyncIterator[Document]:
         for document in await self.to_list():
             yield document
+
+
+def _decoded(snapshot: bytes) -> list[Document]:
+    import bson
+    from bson.codec_options import CodecOptions
+
+    codec: CodecOptions[Document] = CodecOptions(tz_aware=True)
+    # bson's own annotations leave the array's type open
+    decoded = bson.decode(snapshot, codec)  # pyright: ignore[reportUnknownMemberType]
+    return decoded["documents"]
 
 
 def _plain(result: Any) -> Any:
