@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 from payments_lab.explore.answers import Answers
 from payments_lab.explore.coroutines import Wish
 from payments_lab.explore.engines import Effect, Engine
 from payments_lab.explore.fields import Crowded, Full
 from payments_lab.explore.numbering import Numbers
-from payments_lab.explore.ports import ExploredBus, Message, published
+from payments_lab.explore.ports import ExploredBus, Message
 from payments_lab.ports import Divided
 
 
@@ -57,8 +59,13 @@ class DividedEngine(Engine):
         return (1 << self.digit) - 1
 
     def _divide(self, state: int) -> dict[str, bytes]:
-        digits = ((part, state >> number * self.digit & self._mask) for number, part in enumerate(self._parts.values))
-        return {part: self._values[self._parts.of(part)].values[value] for part, value in digits if value}
+        found: dict[str, bytes] = {}
+        for part, known in zip(self._parts.values, self._values, strict=True):
+            value = state & self._mask
+            if value:
+                found[part] = known.values[value]
+            state >>= self.digit
+        return found
 
     def _number(self, snapshot: bytes) -> int:
         return sum(self._digit_of(*each) for each in self._divided.divide(snapshot).items())
@@ -86,10 +93,17 @@ class Stream(DividedEngine):
     def __init__(self, bus: ExploredBus, answers: Answers, lost: Exception) -> None:
         super().__init__(bus.name, bus, answers, lost)
         self._kept: dict[int, tuple[Message, ...]] = {}
+        self._messages: dict[bytes, Message] = {}
 
     def kept(self, state: int) -> tuple[Message, ...]:
         """The messages in a state, in one order."""
         known = self._kept.get(state)
         if known is None:
-            known = self._kept[state] = tuple(published(self.snapshot(state)))
+            known = self._kept[state] = tuple(sorted(map(self._message, self._divide(state).values())))
+        return known
+
+    def _message(self, part: bytes) -> Message:
+        known = self._messages.get(part)
+        if known is None:
+            known = self._messages[part] = Message(*json.loads(part))
         return known
