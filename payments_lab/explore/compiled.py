@@ -130,6 +130,8 @@ class Walk:
     def __init__(self, library: CDLL) -> None:
         self._seen_add = _function(library, "seen_add", 7)
         self._seen_find = _function(library, "seen_find", 4)
+        self._find_with = _function(library, "seen_find_with", 5)
+        self._move_fields = _function(library, "move_fields", 8)
         self._find_entries = _function(library, "find_entries", 7)
         self._follow = _function(library, "follow", 9)
         self._rebuild = _function(library, "rebuild", 2)
@@ -156,6 +158,21 @@ class Walk:
         rows, kept = _side_by_side(words), list[Any]()
         self._seen_find(byref(_set(seen, kept)), _at(rows), len(numbers), _at(numbers))
         return numbers
+
+    def find_with(self, seen: Seen, asked: Ints, add: int) -> Ints:
+        """What :meth:`Seen.find_with` gives."""
+        numbers = np.empty(len(asked), np.int64)
+        kept: list[Any] = []
+        self._find_with(byref(_set(seen, kept)), _at(asked), len(asked), add, _at(numbers))
+        return numbers
+
+    def moved(self, seen: Seen, places: Sequence[tuple[Place, Place]], width: int) -> Rows:
+        """All that is held, from one packing into another: for each field where it was, and where it is to be."""
+        before = seen.rows[: seen.size]
+        after = np.zeros((seen.size, width), np.uint64)
+        sides = [(_Place * len(places))(*map(_place, side)) for side in zip(*places, strict=True)]
+        self._move_fields(_at(before), before.shape[1], len(before), *sides, len(places), _at(after), width)
+        return after
 
     def rebuild(self, seen: Seen) -> None:
         """Fill an empty table."""

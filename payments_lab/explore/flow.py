@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from payments_lab.explore.growing import Growing, distinct
 from payments_lab.explore.machine import LONGEST_ALONE, Kind, Machine, Move
-from payments_lab.explore.packing import WORD, Packing, Words
+from payments_lab.explore.packing import WORD, Packing, Place, Words
 from payments_lab.explore.search import Entry
 from payments_lab.explore.seen import Ints, Seen
 from payments_lab.explore.threads import Fate, Slot, Source, Thread
@@ -344,8 +344,11 @@ class Channel:
         made._entries, made.starts, made.counts, made.onwards = self._entries, self.starts, self.counts, self.onwards
         if self._entries:
             made._know_values(len(self.masks[0]) - 1)
-            *cut, values = (word[: len(self._entries)] for word in self.keys.words)
-            made.keys.renew([*packing.surroundings_from(before, cut), values])
+            value = (1 << WORD) - 1
+            last = (Place(before.surroundings, 0, value), Place(packing.surroundings, 0, value))
+            self.keys.size = len(self._entries)
+            made.keys = self.keys
+            made.keys.move([*packing.places_from(before)[: before.around], last], packing.surroundings + 1)
         return made
 
     def arrays(self) -> list[NDArray[Any]]:

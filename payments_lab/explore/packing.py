@@ -145,20 +145,9 @@ class Packing:
         if value > place.mask:
             raise Narrow(f"{value} needs more than {place.mask.bit_length()} bits")
 
-    def moved_from(self, other: Packing, words: Words) -> Words:
-        """What ``other`` has packed, in the places of this one."""
-        return self._moved(other, words, other.fields, self.words)
-
-    def surroundings_from(self, other: Packing, words: Words) -> Words:
-        """The same for the first words alone, and what is no thread in them."""
-        return self._moved(other, words, other.fields[: other.around], self.surroundings)
-
-    def _moved(self, other: Packing, words: Words, fields: list[Field], width: int) -> Words:
-        made = [np.zeros(len(words[0]), np.uint64) for _ in range(width)]
-        for field in fields:
-            place = self.of(field)
-            made[place.word] |= other.get(words, field).astype(np.uint64) << np.uint64(place.shift)
-        return made
+    def places_from(self, other: Packing) -> list[tuple[Place, Place]]:
+        """Where each field stands in ``other``, and where it stands here; first those of what is no thread."""
+        return [(other.of(field), self.of(field)) for field in other.fields]
 
 
 def _put(words: list[list[tuple[Field, int]]], field: Field, count: int) -> None:

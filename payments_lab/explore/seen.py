@@ -6,13 +6,14 @@ of several that want the same free place one gets it, and the others look at wha
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from payments_lab.explore.growing import with_room
-from payments_lab.explore.packing import Words
+from payments_lab.explore.packing import Place, Words
 
 if TYPE_CHECKING:
     from payments_lab.explore.compiled import Walk
@@ -96,10 +97,24 @@ class Seen:
             place[left] = (place[left] + 1) & mask
         return numbers
 
-    def renew(self, words: Words) -> None:
-        """Hold these, all different, instead; the numbers stay."""
-        self.size = len(words[0])
-        self.rows = with_room(np.stack(words, axis=1), self.size + SMALLEST)
+    def find_with(self, asked: Ints, add: int) -> Ints:
+        """The same for those that are held under these numbers, with something added to the first word of each."""
+        if self.walk is not None:
+            return self.walk.find_with(self, asked, add)
+        words = self[asked]
+        words[0] += np.uint64(add)
+        return self.find(words)
+
+    def move(self, places: Sequence[tuple[Place, Place]], width: int) -> None:
+        """Hold the same in other places: for each field where it was, and where it is to be. The numbers stay."""
+        if self.walk is not None:
+            rows = self.walk.moved(self, places, width)
+        else:
+            rows = np.zeros((self.size, width), np.uint64)
+            for before, after in places:
+                values = self.rows[: self.size, before.word] >> np.uint64(before.shift) & np.uint64(before.mask)
+                rows[:, after.word] |= values << np.uint64(after.shift)
+        self.rows = rows
         self._rebuild(len(self.table))
 
     def _equal(self, numbers: NDArray[np.integer[Any]], words: Words) -> NDArray[np.bool_]:

@@ -250,9 +250,7 @@ class Strokes:
                 step = more >> self._machine.environment.shift
                 if not step or environment + step > place.mask:
                     continue
-                richer = self._seen[numbers[rows]]
-                richer[0] += np.uint64((step << place.shift) % (1 << 64))
-                found = self._seen.find(richer)
+                found = self._seen.find_with(numbers[rows], (step << place.shift) % (1 << 64))
                 there = found >= 0
                 self._stands.array[numbers[rows[there]]] = found[there]
                 covered[rows[there]] = True
@@ -266,8 +264,9 @@ class Strokes:
         self._packing = packing = Packing(self._machine)
         self._flow = self._flow.carried(packing)
         self._engines = self._mask_of_engines()
-        self._seen.renew(packing.moved_from(before, self._seen.words))
-        self._met.renew(packing.surroundings_from(before, self._met.words))
+        places = packing.places_from(before)
+        self._seen.move(places, packing.words)
+        self._met.move(places[: before.around], packing.surroundings)
 
     def _mask_of_engines(self) -> list[np.uint64]:
         return [np.uint64(mask) for mask in self._packing.mask(self._machine.engine_bits)]

@@ -162,6 +162,39 @@ void seen_find(const set_t *set, rows_t rows, int64_t count, int64_t *numbers) {
     }
 }
 
+/* Seen.find_with: the same for some that are held, with something added to the first word of each. */
+void seen_find_with(const set_t *set, const int64_t *asked, int64_t count, uint64_t add, int64_t *numbers) {
+    uint64_t places[AHEAD], rows[AHEAD][MOST_WORDS];
+    for (int64_t next = 0; next < count + AHEAD; next++) {
+        uint64_t *row = rows[next % AHEAD], *place = &places[next % AHEAD];
+        if (next >= AHEAD) {
+            int64_t found = NONE;
+            for (uint64_t at = *place; set->table[at] != 0; at = (at + 1) & set->mask)
+                if (are_same(set->rows + (set->table[at] - 1) * set->width, row, set->width)) {
+                    found = set->table[at] - 1;
+                    break;
+                }
+            numbers[next - AHEAD] = found;
+        }
+        if (next < count) {
+            for (int64_t w = 0; w < set->width; w++) row[w] = set->rows[asked[next] * set->width + w];
+            row[0] += add;
+            *place = hash_of(row, set->width) & set->mask;
+            __builtin_prefetch(&set->table[*place]);
+        }
+    }
+}
+
+/* Packing.moved_from: each field from its place in one packing to that in another; the new rows are 0. */
+void move_fields(rows_t before, int64_t width, int64_t count, const place_t *from, const place_t *to, int64_t fields,
+                 uint64_t *after, int64_t new_width) {
+    for (int64_t row = 0; row < count; row++)
+        for (int64_t field = 0; field < fields; field++) {
+            uint64_t value = before[row * width + from[field].word] >> from[field].shift & from[field].mask;
+            after[row * new_width + to[field].word] |= value << to[field].shift;
+        }
+}
+
 INLINE uint64_t value_at(const place_t *place, const uint64_t *state) {
     return state[place->word] >> place->shift & place->mask;
 }

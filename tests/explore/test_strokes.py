@@ -183,15 +183,20 @@ def test_what_is_compiled_gives_the_same_in_the_same_order(faults: str, atomic: 
     assert compiled == arrays
 
 
-def test_packing_anew_keeps_every_configuration() -> None:
+def test_packing_anew_keeps_every_configuration(strokes: Limits) -> None:
+    walk = compilation().result() if strokes is COMPILED else None
+
     def compare(machine: Machine) -> None:
         before = Packing(machine)
+        seen = Seen(before.words)
+        seen.walk = walk
+        seen.add(before.pack([machine.root]))
         search = Search(machine, limits=NEVER)
         search.run()
         after = Packing(machine)
-        states = [machine.root]
-        moved = after.moved_from(before, before.pack(states))
-        assert [after.unpack(int(word[0]) for word in moved)] == states
+        seen.move(after.places_from(before), after.words)
+        assert after.unpack(seen.rows[0].tolist()) == machine.root
+        assert seen.find(after.pack([machine.root])).tolist() == [0]
 
     start(plan(PaymentsService, Faults(), NEVER), SCENARIOS["two-clicks"], compare)
 
