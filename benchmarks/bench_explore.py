@@ -149,6 +149,7 @@ def plan_of_spins_space() -> Any:
 
 def _beside_spin() -> list[Row]:
     """The whole of SPIN's way to an answer: translate, compile, run. Where it is not installed there is no row."""
+    from payments_lab.explore.compiled import compilation
     from payments_lab.explore.exploring import explore
 
     if shutil.which("spin") is None or shutil.which("gcc") is None:
@@ -157,11 +158,24 @@ def _beside_spin() -> list[Row]:
     peer = statistics.median(seconds(_run_spin) for _ in range(3))
     name = "SPIN on a model by hand, translated, compiled and run"
     found = Row("explorer: first double charge", ours * 1000, peer * 1000, "ms", name, "sooner", "lower")
-    explored = explore(plan_of_spins_space(), clicks_and_cancels(ORDERS))
-    states, clock = _run_spin(ORDERS)
-    assert states == explored.states, "both are to walk the same space"
-    name = f"SPIN's own clock, the same {states:,} states; every way back is kept here"
-    return [found, Row("explorer: a space exhausted", explored.seconds, clock, "s", name, "", "lower")]
+    states: set[int] = set()
+
+    def exhaust() -> float:
+        explored = explore(plan_of_spins_space(), clicks_and_cancels(ORDERS))
+        states.add(explored.states)
+        return explored.seconds
+
+    def exhaust_with_spin() -> float:
+        stored, clock = _run_spin(ORDERS)
+        states.add(stored)
+        return clock
+
+    # Both clocks start when what there is to compile is compiled.
+    compilation().result(wait=True)
+    ours, peer = medians(exhaust, exhaust_with_spin, rounds=5)
+    (walked,) = states
+    name = f"SPIN's own clock, the same {walked:,} states; every way back is kept here"
+    return [found, Row("explorer: a space exhausted", ours, peer, "s", name, "1.0", "lower")]
 
 
 def _run_spin(orders: int = 1) -> tuple[int, float]:

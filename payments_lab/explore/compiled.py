@@ -10,6 +10,7 @@ import os
 import shlex
 import shutil
 import subprocess
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterable, Sequence
@@ -42,7 +43,7 @@ class Compilation:
     """``walk.c`` on its way from a compiler; the one that ``$CC`` names, or else the first that is installed."""
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="payments-lab-")
+        self._folder = tempfile.TemporaryDirectory(prefix="payments-lab-", ignore_cleanup_errors=True)
         self._built = Path(self._folder.name, "walk.so")
         self._library: CDLL | None = None
         self._process = self._begin()
@@ -56,9 +57,9 @@ class Compilation:
 
     def _begin(self) -> subprocess.Popen[str] | None:
         command = shlex.split(os.environ["CC"]) if "CC" in os.environ else _installed()
-        if not command:
+        if not command or sys.maxsize < 1 << 32:
             return None
-        options = ["-O3", "-march=native", "-shared", "-fPIC", "-o", str(self._built), str(SOURCE)]
+        options = ["-O3", "-shared", "-fPIC", "-o", str(self._built), str(SOURCE)]
         try:
             return subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         except OSError as error:

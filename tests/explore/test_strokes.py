@@ -49,9 +49,14 @@ def strokes(request: pytest.FixtureRequest) -> Limits:
     """Walking in strokes from the first configuration on, with arrays alone or with what a compiler made."""
     if request.param == "arrays":
         return AT_ONCE
+    request.getfixturevalue("compiler")
+    return COMPILED
+
+
+@pytest.fixture
+def compiler() -> None:
     if compilation().result(wait=True) is None:
         pytest.skip("needs a C compiler: apt-get install gcc")
-    return COMPILED
 
 
 def both(
@@ -162,10 +167,10 @@ def test_what_follows_many_is_what_follows_each(strokes: Limits) -> None:
 
 
 @pytest.mark.no_cover
+@pytest.mark.usefixtures("compiler")
 @pytest.mark.parametrize("atomic", [(), ("orders", "expiration"), ("orders", "payments")])
 @pytest.mark.parametrize("faults", ["crash", "duplicate", "in-order"])
 def test_what_is_compiled_gives_the_same_in_the_same_order(faults: str, atomic: tuple[str, ...]) -> None:
-    assert compilation().result(wait=True) is not None
     met: list[tuple[list[int], list[int]]] = []
 
     def search(machine: Machine) -> None:
