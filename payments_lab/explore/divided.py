@@ -67,8 +67,8 @@ class DividedEngine(Engine):
             state >>= self.digit
         return found
 
-    def _number(self, snapshot: bytes) -> int:
-        return sum(self._digit_of(*each) for each in self._divided.divide(snapshot).items())
+    def _number(self) -> int:
+        return sum(self._digit_of(*each) for each in self._divided.parts().items())
 
     def _digit_of(self, part: str, held: bytes) -> int:
         place = self._place(part)

@@ -68,10 +68,11 @@ class Engine:
             return Effect(answer, state)
         # What the engine holds now may differ from what it would be restored to, in the order of fields; so it is.
         self._current = -1
-        return Effect(answer, self._number(self._resource.snapshot()))
+        return Effect(answer, self._number())
 
-    def _number(self, snapshot: bytes) -> int:
-        return self._states.of(snapshot)
+    def _number(self) -> int:
+        """The state that the real engine is in."""
+        return self._states.of(self._resource.snapshot())
 
 
 def _in_order(answer: Any) -> Any:

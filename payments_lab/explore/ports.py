@@ -60,8 +60,8 @@ class ExploredBus:
     def restore(self, snapshot: bytes) -> None:
         self._published = {message.message_id: message for message in published(snapshot)}
 
-    def divide(self, snapshot: bytes) -> dict[str, bytes]:
-        return {message.message_id: json.dumps(message).encode() for message in published(snapshot)}
+    def parts(self) -> dict[str, bytes]:
+        return {name: json.dumps(message).encode() for name, message in self._published.items()}
 
     def unite(self, parts: Mapping[str, bytes]) -> bytes:
         return json.dumps(sorted(json.loads(part) for part in parts.values())).encode()

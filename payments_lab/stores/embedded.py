@@ -176,10 +176,11 @@ class EmbeddedCollection:
         if documents:
             self._collection.insert_many(documents)
 
-    def divide(self, snapshot: bytes) -> dict[str, bytes]:
+    def parts(self) -> dict[str, bytes]:
+        """Every document, by its ``_id``."""
         import bson
 
-        return {repr(each["_id"]): bson.encode(each) for each in _decoded(snapshot)}
+        return {repr(each["_id"]): bson.encode(dict(sorted(each.items()))) for each in self._collection.find()}
 
     def unite(self, parts: Mapping[str, bytes]) -> bytes:
         import bson

@@ -160,11 +160,11 @@ def test_what_concerns_one_document_does_the_same_whatever_else_there_is(call: A
     held = [AN_ORDER] if there and call is not BY_ID["insert_one"] else []
     alone, among = collection(held), collection([*held, *OTHERS])
     part = alone.concerns(operation_of(call, collection(held)))
-    before = among.divide(among.snapshot())
+    before = among.parts()
 
     assert part is not None
     answers = [repr(shown(immediately(call(orders)))) for orders in (alone, among)]
-    one, all_of_them = alone.divide(alone.snapshot()), among.divide(among.snapshot())
+    one, all_of_them = alone.parts(), among.parts()
 
     assert answers[0] == answers[1]
     assert one.get(part) == all_of_them.get(part)
@@ -188,7 +188,6 @@ def test_where_an_index_makes_documents_meet_writing_is_not_taken_apart_and_read
 
 def test_what_is_divided_is_united_to_the_same() -> None:
     orders = collection([AN_ORDER, *OTHERS])
-    snapshot = orders.snapshot()
 
-    assert orders.unite(orders.divide(snapshot)) == snapshot
+    assert orders.unite(orders.parts()) == orders.snapshot()
     assert orders.unite({}) == collection([]).snapshot()
