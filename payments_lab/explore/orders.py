@@ -3,6 +3,8 @@
 Asked are all pairs that were ever done one after the other. Where the order makes no difference, the other order counts
 as done, too, because a search may have left it out. So every state that an engine can come to is judged, whichever
 orders a search has tried.
+
+Parts of an engine that no operation looks at together are judged apart: their states are not multiplied.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ class Orders:
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
-        self._engines = [_Engine(machine, number) for number in range(len(machine.engines))]
+        self._engines: list[list[_Engine]] = [[] for _ in machine.engines]
         self._asking: dict[int, list[Node]] = {}
 
     def learn(self) -> None:
@@ -26,23 +28,50 @@ class Orders:
         for node in self._machine.tasks.nodes:
             if node.operation >= 0:
                 self._asking.setdefault(node.operation, []).append(node)
-        for engine in self._engines:
-            engine.learn(self._asking)
+        for number, known in enumerate(self._engines):
+            bits = self._parts(number)
+            if bits != [part.bits for part in known]:
+                before = {part.bits: part for part in known}
+                known[:] = [before.get(each) or _Engine(self._machine, number, each) for each in bits]
+            for part in known:
+                part.learn(self._asking)
+
+    def _parts(self, number: int) -> list[int]:
+        """The bits of an engine's states that its operations look at, each set of them that hang together."""
+        engine, wishes = self._machine.engines[number], self._machine.tasks.wishes
+        found: list[int] = []
+        for operation in set[int]().union(*engine.done.values()):
+            bits = engine.looks_at(operation, wishes[operation])
+            meeting = [each for each in found if each & bits]
+            found = [each for each in found if not each & bits]
+            for each in meeting:
+                bits |= each
+            found.append(bits)
+        return sorted(found)
 
     def knows(self, engine: int, state: int) -> bool:
-        return state in self._engines[engine].after
+        return all(state & part.bits in part.after for part in self._engines[engine])
 
     def clashes(self, engine: int, state: int, operation: int) -> int:
         """The operations that conflict with ``operation`` in ``state`` or in any state that may come after it."""
-        return self._engines[engine].clashes(state, operation)
+        part = self._part(engine, operation)
+        return part.clashes(state & part.bits, operation) if part is not None else 0
 
     def answers(self, engine: int, state: int, operation: int) -> frozenset[int]:
         """What ``operation`` may be answered in ``state`` or in any state that may come after it."""
-        return self._engines[engine].answers(state, operation)
+        part = self._part(engine, operation)
+        return part.answers(state & part.bits, operation) if part is not None else frozenset()
+
+    def _part(self, engine: int, operation: int) -> _Engine | None:
+        bits = self._machine.engines[engine].looks_at(operation, self._machine.tasks.wishes[operation])
+        return next((part for part in self._engines[engine] if part.bits & bits), None)
 
 
 class _Engine:
-    def __init__(self, machine: Machine, number: int) -> None:
+    """An engine, as far as it is these ``bits`` of its states."""
+
+    def __init__(self, machine: Machine, number: int, bits: int) -> None:
+        self.bits = bits
         self._machine = machine
         self._engine = machine.engines[number]
         self._asking: dict[int, list[Node]] = {}
@@ -57,12 +86,13 @@ class _Engine:
 
     def learn(self, asking: dict[int, list[Node]]) -> None:
         self._asking = asking
-        self._fresh += [
-            (state, operation)
+        done = {
+            (state & self.bits, operation)
             for state, operations in self._engine.done.items()
             for operation in operations
-            if (state, operation) not in self._met
-        ]
+            if self._engine.looks_at(operation, self._machine.tasks.wishes[operation]) & self.bits
+        }
+        self._fresh += sorted(done - self._met)
         if not self._fresh:
             return
         while self._fresh:
