@@ -39,7 +39,7 @@ class Limits:
     ``narrow``: after how many it goes on in strokes; ``compiled``: after how many of these a compiler helps.
     """
 
-    states: int = 50_000_000
+    states: int = 60_000_000
     seconds: float = 120.0
     narrow: int = NARROW
     compiled: int = LARGE
