@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from payments_lab.explore.flow import Acted, Channel, Flow
 from payments_lab.explore.growing import with_room
 from payments_lab.explore.machine import LONGEST_ALONE
+from payments_lab.explore.refusing import Refused
 
 if TYPE_CHECKING:
     from payments_lab.explore.packing import Place, Words
@@ -36,6 +37,7 @@ Rows = NDArray[np.uint64]
 SOURCE = Path(__file__).with_name("walk.c")
 # Of so many rows what is not known is worked out before the others are looked at again: most need the same.
 AT_A_TIME = 2048
+MOST_WORDS = 512
 _COMPILERS = ("cc", "gcc", "clang")
 
 
@@ -344,6 +346,8 @@ def _place(place: Place) -> _Place:
 
 
 def _set(seen: Seen, kept: list[Any]) -> _Set:
+    if seen.rows.shape[1] > MOST_WORDS:
+        raise Refused("endless", f"a configuration has more than {MOST_WORDS * 64} bits")
     return _Set(seen.rows.shape[1], len(seen.table) - 1, _kept(seen.table, kept), _kept(seen.rows, kept))
 
 

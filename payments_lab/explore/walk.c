@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #define NONE (-1)
-#define MOST_WORDS 64
+#define MOST_WORDS 512 /* as compiled.py has it */
 #define AHEAD 12
 
 typedef const uint64_t *rows_t;
