@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import warnings
+from collections import deque
 from collections.abc import Iterable, Sequence
 from ctypes import CDLL, Array, Structure, addressof, byref, c_int64, c_uint64, c_void_p
 from functools import cache
@@ -35,9 +36,8 @@ Short = NDArray[np.int32]
 Rows = NDArray[np.uint64]
 
 SOURCE = Path(__file__).with_name("walk.c")
-# Of so many rows what is not known is worked out before the others are looked at again: most need the same.
-AT_A_TIME = 2048
 MOST_WORDS = 512
+ROOMS = 2
 _COMPILERS = ("cc", "gcc", "clang")
 
 
@@ -139,7 +139,7 @@ class Walk:
         self._follow = _function(library, "follow", 9)
         self._rebuild = _function(library, "rebuild", 2)
         self._spread = _function(library, "spread", 6)
-        self._rooms = (_Room(), _Room())
+        self._rooms = deque(_Room() for _ in range(ROOMS))
         self._acting, self._gaps = np.empty(0, np.int64), np.empty(0, np.int64)
         self._common: _Common | None = None
         self._channels: dict[Channel, _Held] = {}
@@ -192,11 +192,11 @@ class Walk:
         self._spread(_at(ending), _at(stands), len(edges), origins, targets, _at(counts))
 
     def act(self, flow: Flow, words: Words, asked: Sequence[tuple[Channel, Ints | None]]) -> Acted:
-        """What follows configurations by what is in some slots; good until the time after next.
+        """What follows configurations by what is in some slots; good until this was asked ROOMS times more.
 
         Of each slot those rows are asked that are given; without them all in which somebody in it may act.
         """
-        self._rooms = self._rooms[::-1]
+        self._rooms.rotate()
         room = self._rooms[0]
         room.empty(len(words))
         entered: list[tuple[Channel, Ints]] = []
@@ -208,27 +208,27 @@ class Walk:
         return Acted(entered, *room.held())
 
     def _act(self, flow: Flow, channel: Channel, states: Rows, rows: Ints | None, room: _Room) -> Ints:
-        """Put what follows into the room; the entries by which it does. What is not known yet is worked out."""
+        """Put what follows into the room; the entries by which it does.
+
+        What is not known yet is worked out by the flow itself, for all rows that need it at once: so everything has the
+        number that it has without a compiler.
+        """
         count = len(states) if rows is None else len(rows)
         if len(self._acting) < count:
             self._acting, self._gaps = np.empty(count, np.int64), np.empty(count, np.int64)
-        acting, gaps, entries, said = self._acting, self._gaps, np.empty(count, np.int64), np.empty(2, np.int64)
-        asked, words = None if rows is None else _at(rows), list(states.T)
+        acting, gaps, entries = self._acting, self._gaps, np.empty(count, np.int64)
+        asked, total, unknown = None if rows is None else _at(rows), c_int64(), c_int64()
         while True:
             known = byref(self._channel(flow, channel))
-            found = self._find_entries(known, _at(states), asked, count, _at(acting), _at(entries), _at(said))
-            missing, total = said.tolist()
-            if missing:
-                flow.act_in(channel, words, acting[:found][entries[:found] < 0][:AT_A_TIME])
-                continue
-            made, origins = room.reserve(total)
+            found = self._find_entries(known, _at(states), asked, count, _at(acting), _at(entries), byref(total))
+            made, origins = room.reserve(total.value)
             followed = self._follow(
-                known, _at(states), _at(acting), _at(entries), found, made, origins, _at(gaps), _at(said)
+                known, _at(states), _at(acting), _at(entries), found, made, origins, _at(gaps), byref(unknown)
             )
-            if not said[0]:
+            if not unknown.value:
                 room.size += followed
                 return entries[:found]
-            flow.act_in(channel, words, gaps[: said[0]][:AT_A_TIME])
+            flow.act_in(channel, list(states.T), gaps[: unknown.value])
 
     def _channel(self, flow: Flow, channel: Channel) -> _Channel:
         """A channel as the functions want it; made anew when something has moved or was learned."""

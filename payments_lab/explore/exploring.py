@@ -104,7 +104,7 @@ def start(plan: Plan, scenario: Scenario, work: Callable[[Machine], None], learn
             learned.width += 2
             continue
         except Crowded as crowded:
-            learned.rooms[str(crowded)] *= 2
+            learned.rooms[crowded.engine] *= 2
             continue
         return
 

@@ -10,7 +10,11 @@ class Full(Exception):
 
 
 class Crowded(Exception):
-    """An engine, by its name, has more parts than there is room for; the search begins anew with more."""
+    """An ``engine`` has more parts than there is room for; the search begins anew with more."""
+
+    def __init__(self, engine: str) -> None:
+        super().__init__(f"{engine} has more parts than there is room for")
+        self.engine = engine
 
 
 class Field:

@@ -83,8 +83,8 @@ class Flow:
     def carried(self, packing: Packing) -> Flow:
         """The same moves in other places: what was worked out is not forgotten."""
         made = Flow(self.machine, packing, self._entry, self._looks_at, self._bitten)
-        moves = made.moves = self.moves.carried(packing, sum(channel.known_moves for channel in self._channels))
-        known = [channel.carried(moves, self.packing, packing) for channel in self._channels]
+        moves = made.moves = self.moves.carried(packing)
+        known = [channel.carried(moves, packing) for channel in self._channels]
         slots = self.machine.slots[len(known) :]
         made._channels = [*known, *(Channel(slot, packing, moves, self._entry, self._looks_at) for slot in slots)]
         made.changes = {number: change.carried(packing) for number, change in self.changes.items()}
@@ -255,14 +255,12 @@ class Moves:
         self._sources: list[Growing] = []
         self._changes = _Changes(Growing(np.int64), Growing(np.int64), Growing(np.int64))
 
-    def carried(self, packing: Packing, count: int) -> Moves:
-        """The first of them for another packing."""
+    def carried(self, packing: Packing) -> Moves:
+        """The same for another packing."""
         made = Moves(packing)
-        made._sources = [_first(each, count) for each in self._sources]
-        some = int(np.searchsorted(self._changes.moves.array, count))
-        made._changes = _Changes(*(_first(each, some) for each in self._changes))
-        moves, fields, steps = (each.array for each in made._changes)
-        adds = [np.zeros(count, np.uint64) for _ in made._adds]
+        made._sources, made._changes = self._sources, self._changes
+        moves, fields, steps = (each.array for each in self._changes)
+        adds = [np.zeros(len(self), np.uint64) for _ in made._adds]
         for field in distinct(fields):
             rows, place = fields == field, packing.at(int(field))
             adds[place.word][moves[rows]] += steps[rows].astype(np.uint64) << np.uint64(place.shift)
@@ -298,17 +296,11 @@ class Moves:
 
 
 class _Changes(NamedTuple):
-    """Which move changes which field, by where the machine has it, and by how much; the moves in their order."""
+    """Which move changes which field, by where the machine has it, and by how much."""
 
     moves: Growing
     fields: Growing
     steps: Growing
-
-
-def _first(growing: Growing, count: int) -> Growing:
-    made = Growing(growing.array.dtype)
-    made.extend(growing.array[:count])
-    return made
 
 
 class Channel:
@@ -334,17 +326,14 @@ class Channel:
         self.counts = Growing(np.int64)
         self.onwards = Growing(np.int64)
 
-    @property
-    def known_moves(self) -> int:
-        return int(self.counts.array.sum())
-
-    def carried(self, moves: Moves, before: Packing, packing: Packing) -> Channel:
+    def carried(self, moves: Moves, packing: Packing) -> Channel:
         """What is known, for another packing."""
         made = Channel(self.slot, packing, moves, self._entry, self._looks_at)
         made._entries, made.starts, made.counts, made.onwards = self._entries, self.starts, self.counts, self.onwards
         if self._entries:
             made._know_values(len(self.masks[0]) - 1)
             value = (1 << WORD) - 1
+            before = self._packing
             last = (Place(before.surroundings, 0, value), Place(packing.surroundings, 0, value))
             self.keys.size = len(self._entries)
             made.keys = self.keys

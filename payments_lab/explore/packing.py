@@ -34,6 +34,10 @@ class Place(NamedTuple):
     shift: int
     mask: int
 
+    def cut(self, word: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        """The values that stand here, in many of its words."""
+        return (word >> np.uint64(self.shift)) & np.uint64(self.mask)
+
 
 class Packing:
     """The places of all fields of a machine, as far as they are known now.
@@ -42,15 +46,15 @@ class Packing:
     """
 
     def __init__(self, machine: Machine) -> None:
-        self._machine = machine
         surroundings = machine.surrounding_fields()
         self.fields: list[Field] = [*surroundings, *machine.slots]
-        held: list[list[tuple[Field, int]]] = []
         self.around = len(surroundings)
-        for number, field in enumerate(self.fields):
-            if number == self.around:
-                self.surroundings = len(held)
+        held: list[list[tuple[Field, int]]] = []
+        for field in surroundings:
             _put(held, field, machine.count_values(field))
+        self.surroundings = len(held)
+        for slot in machine.slots:
+            _put(held, slot, machine.count_values(slot))
         self.words = len(held)
         self._places = {
             field.shift: place for number, word in enumerate(held) for field, place in _spread(number, word)
@@ -58,6 +62,7 @@ class Packing:
         self._pieces: list[dict[int, int]] = [{} for _ in range(self.words * WORD // PIECE)]
         self._at = {field.shift + bit: field for field in self.fields for bit in range(field.width)}
         self._masks: dict[int, list[int]] = {}
+        self._around = sum(field.mask << field.shift for field in surroundings)
         self._outside = ~sum(field.mask << field.shift for field in self.fields)
 
     def of(self, field: Field) -> Place:
@@ -70,7 +75,7 @@ class Packing:
     def get(self, words: Words, field: Field) -> NDArray[np.intp]:
         """The values of a field in many configurations."""
         place = self.of(field)
-        return ((words[place.word] >> np.uint64(place.shift)) & np.uint64(place.mask)).astype(np.intp)
+        return place.cut(words[place.word]).astype(np.intp)
 
     def pack(self, states: Iterable[int]) -> Words:
         packed: list[list[int]] = [[] for _ in range(self.words)]
@@ -129,16 +134,17 @@ class Packing:
         return self._places[shift]
 
     def mask(self, bits: int) -> list[int]:
-        """The same bits of the surroundings in the first words as those in ``bits`` of the machine's."""
-        surroundings = self._machine.surrounding_fields()
-        bits &= sum(field.mask << field.shift for field in surroundings)
+        """The same bits of the surroundings in the first words as those in ``bits`` of the machine's.
+
+        A part that is new has no bits here, and is in no configuration that is packed: with it all is packed anew.
+        """
+        bits &= self._around
         known = self._masks.get(bits)
         if known is None:
-            known = [0] * self.surroundings
-            for field in surroundings:
+            known = self._masks[bits] = [0] * self.surroundings
+            for field in self.fields[: self.around]:
                 place = self.of(field)
                 known[place.word] |= (bits >> field.shift & field.mask & place.mask) << place.shift
-            self._masks[bits] = known
         return known
 
     def check(self, place: Place, value: int) -> None:

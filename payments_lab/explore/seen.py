@@ -43,11 +43,6 @@ class Seen:
         rows = self.rows[numbers]
         return list(rows.T if self.walk is not None else np.ascontiguousarray(rows.T))
 
-    @property
-    def words(self) -> Words:
-        """The same, word by word."""
-        return list(self.rows[: self.size].T)
-
     def add(self, words: Words) -> tuple[Ints, Ints]:
         """The number of each; and which of them were new, the last of each kind, in the order of their numbers."""
         if self.walk is not None:
@@ -112,7 +107,7 @@ class Seen:
         else:
             rows = np.zeros((self.size, width), np.uint64)
             for before, after in places:
-                values = self.rows[: self.size, before.word] >> np.uint64(before.shift) & np.uint64(before.mask)
+                values = before.cut(self.rows[: self.size, before.word])
                 rows[:, after.word] |= values << np.uint64(after.shift)
         self.rows = rows
         self._rebuild(len(self.table))
@@ -140,7 +135,7 @@ class Seen:
         if self.walk is not None:
             self.walk.rebuild(self)
             return
-        place = _scattered(self.words) & np.int64(size - 1)
+        place = _scattered(list(self.rows[: self.size].T)) & np.int64(size - 1)
         left = np.arange(self.size)
         while len(left):
             at = place[left]

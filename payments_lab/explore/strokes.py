@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple, Protocol
@@ -9,7 +10,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from payments_lab.explore.compiled import Walk, compilation
+from payments_lab.explore.compiled import ROOMS, Walk, compilation
 from payments_lab.explore.flow import Flow
 from payments_lab.explore.growing import Growing, distinct
 from payments_lab.explore.machine import Kind, Machine
@@ -21,6 +22,8 @@ from payments_lab.explore.threads import Slot
 Short = NDArray[np.int32]
 
 STROKE = 1 << 16
+# So many strokes may still be added while the next one is followed up: their words are still needed.
+BEHIND = ROOMS - 1
 MOST_EDGES = 80_000_000
 
 
@@ -141,8 +144,8 @@ class Strokes:
         return self._uncovered(np.concatenate(found)) if found else level[:0], False
 
     def _strokes(self, level: Ints, rank: int) -> Iterator[tuple[int, Ints]]:
-        """The numbers of those that are new, stroke by stroke. One is followed up while those of the last are added."""
-        last: _Stroke | None = None
+        """The numbers of those that are new, stroke by stroke. One is followed up while those before it are added."""
+        added: deque[_Stroke] = deque()
         for start in range(0, len(level), STROKE):
             self._speed_up()
             numbers = level[start : start + STROKE]
@@ -151,17 +154,14 @@ class Strokes:
                     followed = self._follow(numbers)
                     break
                 except Narrow:
-                    if last is not None:
-                        yield start, self._take_in(last, rank)
-                        last = None
+                    while added:
+                        yield start, self._take_in(added.popleft(), rank)
                     self._pack_anew()
-            if last is not None:
-                last.adding.result()
-            before, last = last, _Stroke(numbers, *followed, self._add(followed[0]))
-            if before is not None:
-                yield start, self._take_in(before, rank)
-        if last is not None:
-            yield len(level), self._take_in(last, rank)
+            added.append(_Stroke(numbers, *followed, self._add(followed[0])))
+            if len(added) > BEHIND:
+                yield start, self._take_in(added.popleft(), rank)
+        while added:
+            yield len(level), self._take_in(added.popleft(), rank)
 
     def _add(self, words: Words) -> Future[tuple[Ints, Ints]]:
         """Add configurations to those that are known, beside all else where that is compiled."""
@@ -236,8 +236,7 @@ class Strokes:
 
     def _environments(self, numbers: Ints) -> Ints:
         place = self._packing.of(self._machine.environment)
-        words = self._seen.rows[:, place.word][numbers]
-        return ((words >> np.uint64(place.shift)) & np.uint64(place.mask)).astype(np.int64)
+        return place.cut(self._seen.rows[:, place.word][numbers]).astype(np.int64)
 
     def _uncovered(self, numbers: Ints) -> Ints:
         """Without those of which the same one is known with more faults still to come."""

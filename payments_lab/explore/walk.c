@@ -1,8 +1,8 @@
 /* Walking a large graph, compiled: what seen.py and flow.py do with whole arrays, row by row. Every function gives
    exactly what its counterpart there gives, in the same order, so that a story does not hang on the compiler.
 
-   The words of a configuration stand side by side, and so do the configurations. A table holds the number of a configuration plus one, 0 where
-   it is free, and is looked through from the place that the hash gives onward. */
+   The words of a configuration stand side by side, and so do the configurations. A table holds the number of a
+   configuration plus one, 0 where it is free, and is looked through from the place that the hash gives onward. */
 
 #include <stdint.h>
 
@@ -40,7 +40,7 @@ typedef struct {
     place_t place;
     place_t waits;          /* where nobody may be, for those in the slot to begin */
     int64_t values;         /* of the slot, whose masks are known */
-    columns_t masks;         /* what is looked at of the surroundings, by value of the slot */
+    columns_t masks;        /* what is looked at of the surroundings, by value of the slot */
     set_t keys;             /* that, and the value of the slot */
     const int64_t *starts;  /* of each entry: its first move, */
     const int64_t *counts;  /* how many there are, */
@@ -185,7 +185,7 @@ void seen_find_with(const set_t *set, const int64_t *asked, int64_t count, uint6
     }
 }
 
-/* Packing.moved_from: each field from its place in one packing to that in another; the new rows are 0. */
+/* Seen.move: each field from its place in one packing to that in another; the new rows are 0. */
 void move_fields(rows_t before, int64_t width, int64_t count, const place_t *from, const place_t *to, int64_t fields,
                  uint64_t *after, int64_t new_width) {
     for (int64_t row = 0; row < count; row++)
@@ -218,11 +218,12 @@ INLINE int64_t entry_of(int64_t around, const channel_t *channel, const uint64_t
 }
 
 /* Which of `count` configurations act in a slot, and by which entries; those of `rows`, where it is given, else where
-   somebody is in it and may begin. Returns how many act; `said` is how many of them have no entry, and how many moves
-   the others have. */
+   somebody is in it and may begin. NONE is the entry of what is not known yet. Returns how many act; `total` is how
+   many moves they have. */
 INLINE int64_t find(int64_t around, const channel_t *channel, rows_t states, const int64_t *rows, int64_t count,
-                    int64_t *acting, int64_t *entries, int64_t *said) {
-    int64_t found = 0, missing = 0, total = 0;
+                    int64_t *acting, int64_t *entries, int64_t *total) {
+    int64_t found = 0;
+    *total = 0;
     for (int64_t number = 0; number < count; number++) {
         int64_t row = rows ? rows[number] : number;
         const uint64_t *state = states + row * channel->width;
@@ -230,17 +231,14 @@ INLINE int64_t find(int64_t around, const channel_t *channel, rows_t states, con
         if (!rows && (value == 0 || value_at(&channel->waits, state) != 0)) continue;
         acting[found] = row;
         int64_t entry = entries[found++] = entry_of(around, channel, state, value);
-        if (entry == NONE) missing++;
-        else total += channel->counts[entry];
+        if (entry != NONE) *total += channel->counts[entry];
     }
-    said[0] = missing;
-    said[1] = total;
     return found;
 }
 
 int64_t find_entries(const channel_t *channel, rows_t states, const int64_t *rows, int64_t count, int64_t *acting,
-                     int64_t *entries, int64_t *said) {
-#define FIND(around) find(around, channel, states, rows, count, acting, entries, said)
+                     int64_t *entries, int64_t *total) {
+#define FIND(around) find(around, channel, states, rows, count, acting, entries, total)
     BY_WIDTH(channel->keys.width - 1, FIND)
 }
 
@@ -273,34 +271,39 @@ INLINE int go_on(int64_t width, int64_t around, const channel_t *channel, uint64
 }
 
 /* What follows `count` configurations that act by these entries, and the rows from which it does; returns how much.
-   `gaps` are the rows of which something is not known yet, and `said` how many: then this is to be done anew. */
+   `gaps` are the rows of which something is not known yet, `unknown` how many: then this is to be done anew. */
 INLINE int64_t move(int64_t width, int64_t around, const channel_t *channel, rows_t states, const int64_t *acting,
                     const int64_t *entries, int64_t count, uint64_t *made, int64_t *origins, int64_t *gaps,
-                    int64_t *said) {
-    int64_t found = 0, unknown = 0;
+                    int64_t *unknown) {
+    int64_t found = 0;
+    *unknown = 0;
     for (int64_t number = 0; number < count; number++) {
-        int64_t row = acting[number], first = channel->starts[entries[number]];
+        int64_t row = acting[number];
+        if (entries[number] == NONE) {
+            gaps[(*unknown)++] = row;
+            continue;
+        }
+        int64_t first = channel->starts[entries[number]];
         const uint64_t *before = states + row * width;
         for (int64_t move = first; move < first + channel->counts[entries[number]]; move++) {
             uint64_t *state = made + found * width;
             for (int64_t w = 0; w < width; w++) state[w] = before[w];
             if (!take(width, channel, state, move) ||
                 (channel->longest && !go_on(width, around, channel, state))) {
-                gaps[unknown++] = row;
+                gaps[(*unknown)++] = row;
                 break;
             }
             if (channel->longest && are_same(before, state, width)) continue;
             origins[found++] = row;
         }
     }
-    *said = unknown;
     return found;
 }
 
 int64_t follow(const channel_t *channel, rows_t states, const int64_t *acting, const int64_t *entries, int64_t count,
-               uint64_t *made, int64_t *origins, int64_t *gaps, int64_t *said) {
+               uint64_t *made, int64_t *origins, int64_t *gaps, int64_t *unknown) {
     int64_t around = channel->keys.width - 1;
-#define MOVE(width) move(width, around, channel, states, acting, entries, count, made, origins, gaps, said)
+#define MOVE(width) move(width, around, channel, states, acting, entries, count, made, origins, gaps, unknown)
     BY_WIDTH(channel->width, MOVE)
 }
 

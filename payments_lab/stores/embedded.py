@@ -20,8 +20,6 @@ PYMONGO = {
     *("update_one", "update_many", "replace_one", "delete_one", "delete_many"),
     *("find_one_and_update", "find_one_and_replace", "find_one_and_delete"),
 }
-
-
 _OF_ONE = PYMONGO - {"create_index", "insert_many"}
 
 
@@ -171,8 +169,14 @@ class EmbeddedCollection:
         return bson.encode({"documents": [dict(sorted(document.items())) for document in self.documents()]})
 
     def restore(self, snapshot: bytes) -> None:
+        import bson
+        from bson.codec_options import CodecOptions
+
         self._collection.delete_many({})
-        documents = _decoded(snapshot)
+        codec: CodecOptions[Document] = CodecOptions(tz_aware=True)
+        # bson's own annotations leave the array's type open
+        decoded = bson.decode(snapshot, codec)  # pyright: ignore[reportUnknownMemberType]
+        documents: list[Document] = decoded["documents"]
         if documents:
             self._collection.insert_many(documents)
 
@@ -258,16 +262,6 @@ class EmbeddedCursor:
     async def __aiter__(self) -> AsyncIterator[Document]:
         for document in await self.to_list():
             yield document
-
-
-def _decoded(snapshot: bytes) -> list[Document]:
-    import bson
-    from bson.codec_options import CodecOptions
-
-    codec: CodecOptions[Document] = CodecOptions(tz_aware=True)
-    # bson's own annotations leave the array's type open
-    decoded = bson.decode(snapshot, codec)  # pyright: ignore[reportUnknownMemberType]
-    return decoded["documents"]
 
 
 def _plain(result: Any) -> Any:

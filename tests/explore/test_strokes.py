@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from payments_lab import Faults, PaymentsService
 from payments_lab.explore import SCENARIOS
-from payments_lab.explore.compiled import compilation
+from payments_lab.explore.compiled import Walk, compilation
 from payments_lab.explore.exploring import Explored, Plan, explore, start
 from payments_lab.explore.flow import Flow
 from payments_lab.explore.invariants import INVARIANTS
@@ -170,8 +171,18 @@ def test_what_follows_many_is_what_follows_each(strokes: Limits) -> None:
 @pytest.mark.usefixtures("compiler")
 @pytest.mark.parametrize("atomic", [(), ("orders", "expiration"), ("orders", "payments")])
 @pytest.mark.parametrize("faults", ["crash", "duplicate", "in-order"])
-def test_what_is_compiled_gives_the_same_in_the_same_order(faults: str, atomic: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("stroke", [7, 1 << 16])
+def test_what_is_compiled_gives_the_same_in_the_same_order(
+    faults: str, atomic: tuple[str, ...], stroke: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the first configuration on or from somewhere in between, one stroke a level or many; once before, too."""
     met: list[tuple[list[int], list[int]]] = []
+    compiled: list[int] = []
+    act = Walk.act
+
+    def counted(self: Walk, *arguments: Any) -> Any:
+        compiled[-1] += 1
+        return act(self, *arguments)
 
     def search(machine: Machine) -> None:
         searched = Search(machine, limits=limits)
@@ -179,13 +190,18 @@ def test_what_is_compiled_gives_the_same_in_the_same_order(faults: str, atomic: 
         everything = list(searched.sample(10**6))
         met.append((everything, searched.way(everything[-1])))
 
-    for limits in (AT_ONCE, COMPILED):
+    monkeypatch.setattr("payments_lab.explore.strokes.STROKE", stroke)
+    monkeypatch.setattr(Walk, "act", counted)
+    for limits in (NEVER, AT_ONCE, COMPILED, Limits(narrow=0, compiled=30)):
+        compiled.append(0)
         given = replace(plan(NaivePaymentsService, FAULTS[faults], limits), atomic=atomic)
         start(given, SCENARIOS["pay-and-expire"], search)
 
-    arrays, compiled = met
+    _, arrays, at_once, later = met
     assert len(arrays[0]) > 50
-    assert compiled == arrays
+    assert at_once == arrays
+    assert later == arrays
+    assert compiled[2] > compiled[3] > compiled[1] == 0
 
 
 def test_packing_anew_keeps_every_configuration(strokes: Limits) -> None:
